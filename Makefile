@@ -1,0 +1,40 @@
+# Everything runs in .venv, which the first target that needs it makes.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+setup: $(STAMP)  ## make .venv and install the pinned versions into it
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(STAMP)  ## train, test and use a model on the passengers of the Titanic
+	$(BIN)/assay demo titanic
+
+test: $(STAMP)  ## run every test, doctests and README blocks included
+	$(BIN)/pytest
+
+check: $(STAMP)  ## format, lint, types, import order, and the examples in the docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet src tests/test_readme.py
+
+format: $(STAMP)  ## rewrite the code in the one format
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## run the benchmarks, one after another, and print their figures
+	@for file in $(sort $(wildcard benchmarks/*.py)); do \
+	    echo "== $$file"; $(BIN)/python "$$file" || exit 1; \
+	done

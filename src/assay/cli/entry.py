@@ -1,0 +1,122 @@
+"""Where the process begins and ends: arguments in, an exit status out.
+
+Everything that can go wrong inside a verb is turned into one line on standard
+error here, and nowhere else.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from assay.errors import InternalError, UserError
+
+DONE, BUG, MISUSE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        args: What stands behind `assay`; by default the arguments of the process.
+
+    Returns:
+        The exit status: 0 done, 1 a bug in assay, 2 a mistake that the caller can
+        mend, 130 interrupted by Ctrl-C.
+
+    Example:
+        >>> main(["--version"])
+        assay 0.1.0
+        0
+    """
+    stdout = sys.stdout
+    try:
+        _tolerate_unprintable()
+        status = _dispatch(args)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return _tell("interrupted", INTERRUPTED) if status == INTERRUPTED else status
+    except SystemExit as leaving:
+        # Completion leaves this way, and so does typer, having swapped sys.stdout,
+        # when whoever read our output has gone; that is no mistake of ours.
+        is_reader_gone = sys.stdout is not stdout
+        return _leave_quietly(stdout) if is_reader_gone else _status(leaving)
+    except KeyboardInterrupt:
+        return _tell("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        return _leave_quietly(stdout)
+    except Exception as error:  # the last resort of the process
+        return _report(error)
+
+
+def _dispatch(args: Sequence[str] | None) -> int:
+    from assay.cli.app import app
+
+    given = None if args is None else list(args)
+    result = app(args=given, prog_name="assay", standalone_mode=False)
+    return result if isinstance(result, int) else DONE
+
+
+def _tolerate_unprintable() -> None:
+    """Let a terminal that lacks a character show its number rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _status(leaving: SystemExit) -> int:
+    if leaving.code is None:
+        return DONE
+    return leaving.code if isinstance(leaving.code, int) else BUG
+
+
+def _leave_quietly(stdout: object) -> int:
+    """Turn a closed output into nothing, so that the last flush cannot fail."""
+    try:
+        descriptor = stdout.fileno()  # type: ignore[attr-defined]
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    except (OSError, ValueError, AttributeError):
+        pass  # not a real file: nothing to flush
+    return DONE
+
+
+def _report(error: Exception) -> int:
+    if os.environ.get("ASSAY_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, UserError):
+        return _tell(str(error), MISUSE)
+    if hasattr(error, "format_message"):  # typer's usage errors, whichever its version
+        return _tell(_usage_line(error), MISUSE)
+    if type(error).__name__ == "Abort":
+        return _tell("interrupted", INTERRUPTED)
+    what = str(error) if isinstance(error, InternalError) else _described(error)
+    hint = "Set ASSAY_DEBUG=1 to see where, and please report it."
+    return _tell(f"internal error: {what.rstrip('.')}. {hint}", BUG)
+
+
+def _described(error: Exception) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _usage_line(error: Exception) -> str:
+    message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "assay"
+    message = message if message.endswith((".", "?", "!", ")")) else f"{message}."
+    return f"{message} See '{path} --help'."
+
+
+def _tell(message: str, status: int) -> int:
+    """Write one line on standard error, whatever is in the message."""
+    from assay.cli.output import one_line
+
+    if sys.stderr is not None:
+        try:
+            sys.stderr.write(f"assay: {one_line(message)}\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            pass  # nobody listens; the status still tells
+    return status

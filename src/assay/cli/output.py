@@ -1,0 +1,191 @@
+"""Standard output for data, standard error for talk, and files written whole."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from assay.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Format = Literal["csv", "parquet", "jsonl"]
+
+_EXTENSIONS: dict[str, Format] = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+_SLICE_ROWS = 50_000
+
+
+def one_line(text: str) -> str:
+    r"""Return text that stays on its line and cannot steer a terminal.
+
+    Example:
+        >>> one_line("red\n\x1b[31m")
+        'red\\n\\x1b[31m'
+    """
+    return "".join(
+        mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text
+    )
+
+
+def say(text: str = "") -> None:
+    """Write a line of the result on standard output."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _cannot_write(error) from None
+
+
+def tell(text: str) -> None:
+    """Write a line of talk on standard error."""
+    typer.echo(f"assay: {one_line(text)}", err=True)
+
+
+def is_terminal() -> bool:
+    """Whether a person reads standard output."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def say_json(data: Any) -> None:
+    """Write one JSON document on standard output: laid out for a person, else on one line."""
+    indent = 2 if is_terminal() else None
+    say(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent))
+
+
+def choose_format(out: str | None, asked: str | None, *, is_json: bool) -> Format:
+    """Return the format of a table to write.
+
+    Args:
+        out: The file, or None for standard output.
+        asked: Value of `--format`.
+        is_json: Whether `--json` was given.
+
+    Raises:
+        UserError: An unknown name or extension, or two wishes that differ.
+    """
+    if is_json:
+        if asked not in (None, "jsonl"):
+            raise UserError(f"--json and --format {asked} contradict each other", fix="Choose one")
+        asked = "jsonl"
+    if asked is not None:
+        for known in _EXTENSIONS.values():
+            if asked == known:
+                return known
+        raise UserError(f"unknown format {asked!r}", where="--format", fix="csv, parquet or jsonl")
+    if out is None:
+        return "csv"
+    extension = Path(out).suffix.lower()
+    if extension not in _EXTENSIONS:
+        raise UserError(
+            f"{extension!r} tells no format" if extension else "the name tells no format",
+            where=out,
+            fix=f"End it in {', '.join(_EXTENSIONS)}, or give --format",
+        )
+    return _EXTENSIONS[extension]
+
+
+def check_destination(out: str | Path, *, inputs: tuple[object, ...]) -> None:
+    """Refuse a file that cannot be written, before the work is done.
+
+    Args:
+        out: The file to write.
+        inputs: What is read; the file may be none of these.
+
+    Raises:
+        UserError: The file is one of the inputs or a folder, or its folder is absent.
+    """
+    target = Path(out)
+    if target.is_dir():
+        raise UserError("is a folder", where=str(out), fix="Give the name of a file")
+    folder = target.parent
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "there is no such folder"
+        raise UserError(what, where=str(folder), fix="Make it first, or choose another place")
+    for source in inputs:
+        if isinstance(source, str | Path) and _is_same(target, Path(source)):
+            raise UserError(
+                "would overwrite what is read", where=str(out), fix="Choose another name with -o"
+            )
+
+
+def write_frame(frame: "pl.DataFrame", out: str | None, kind: Format) -> None:
+    """Write a table to a file, whole or not at all, or to standard output.
+
+    Args:
+        frame: N rows, kept in order.
+        out: The file, or None for standard output.
+        kind: The format.
+
+    Raises:
+        UserError: The place is not writable, or Parquet would go to a terminal.
+    """
+    if out is not None:
+        from assay.files import atomic_write
+
+        with atomic_write(out) as file:
+            for part in _parts(frame, kind):
+                file.write(part)
+        return
+    if kind == "parquet" and is_terminal():
+        raise UserError("Parquet is no text for a terminal", fix="Give a file with -o")
+    try:
+        for part in _parts(frame, kind):
+            sys.stdout.buffer.write(part)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _cannot_write(error) from None
+
+
+def _parts(frame: "pl.DataFrame", kind: Format) -> "list[bytes] | _Slices":
+    if kind == "parquet":
+        return [_encoded(frame, kind, is_first=True)]
+    return _Slices(frame, kind)
+
+
+class _Slices:
+    """The text of a table, some rows at a time."""
+
+    def __init__(self, frame: "pl.DataFrame", kind: Format) -> None:
+        self.frame, self.kind = frame, kind
+
+    def __iter__(self) -> Any:
+        for start in range(0, max(self.frame.height, 1), _SLICE_ROWS):
+            part = self.frame.slice(start, _SLICE_ROWS)
+            yield _encoded(part, self.kind, is_first=start == 0)
+
+
+def _encoded(frame: "pl.DataFrame", kind: Format, *, is_first: bool) -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    if kind == "parquet":
+        frame.write_parquet(buffer)
+    elif kind == "jsonl":
+        frame.write_ndjson(buffer)
+    else:
+        frame.write_csv(buffer, include_header=is_first)
+    return buffer.getvalue()
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def _cannot_write(error: OSError) -> UserError:
+    return UserError(
+        f"cannot write: {error.strerror or error}", where="standard output", fix="Make room"
+    )

@@ -1,0 +1,35 @@
+"""Dates to numbers: elapsed time and the parts of a calendar, with nothing fitted."""
+
+import numpy as np
+import polars as pl
+
+from assay.encode.features import NumericPart
+
+DATE_PARTS: tuple[NumericPart, ...] = ("elapsed", "year", "month", "day", "weekday", "hour")
+
+
+def date_part(dates: pl.Series, part: NumericPart) -> np.ndarray:
+    """Return one part of each date.
+
+    Args:
+        dates: N values of type Datetime; null where missing.
+        part: "elapsed" (days since 1970-01-01, with fractions), "year", "month"
+            (1-12), "day" (1-31), "weekday" (1 Monday - 7 Sunday) or "hour" (0-23).
+
+    Returns:
+        Array of shape (N,), float32, NaN where missing.
+
+    Example:
+        >>> from datetime import datetime
+        >>> float(date_part(pl.Series([datetime(1912, 4, 15, 2)]), "hour")[0])
+        2.0
+    """
+    values = {
+        "elapsed": lambda: dates.dt.epoch("s").cast(pl.Float64) / 86_400.0,
+        "year": dates.dt.year,
+        "month": dates.dt.month,
+        "day": dates.dt.day,
+        "weekday": dates.dt.weekday,
+        "hour": dates.dt.hour,
+    }[part]()
+    return values.cast(pl.Float32).fill_null(float("nan")).to_numpy()

@@ -1,0 +1,192 @@
+"""The target column to class indices, and back to labels."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from assay.errors import UserError
+from assay.ledger import Ledger
+from assay.read.cast import canonical_levels
+from assay.table import Table
+
+MISSING_TARGET = -1
+UNKNOWN_TARGET = -2
+MAX_CLASSES = 1000
+_REGRESSION_CLASSES = 50  # more distinct numbers than this look like a quantity
+
+LabelType = Literal["string", "integer", "float", "boolean"]
+
+
+@dataclass(frozen=True)
+class TargetEncoder:
+    """Names of the classes, in the order of the probabilities.
+
+    Attributes:
+        name: The target column.
+        classes: C class names: numbers in numeric order, others in text order.
+        label_type: What `labels` returns.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    label_type: LabelType
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes C."""
+        return len(self.classes)
+
+    @classmethod
+    def fit(cls, target: pl.Series, *, missing: tuple[str, ...], where: str) -> "TargetEncoder":
+        """Learn the classes of a target column.
+
+        Args:
+            target: N cells of any type.
+            missing: Cells that mean missing.
+            where: Name of the table, for messages.
+
+        Raises:
+            UserError: No value, one class only, or what looks like a regression.
+        """
+        levels = canonical_levels(target, missing)
+        distinct = levels.drop_nulls().unique().to_list()
+        place = f"{where}, column {target.name!r}"
+        if not distinct:
+            raise UserError("the target is empty in every row", where=place)
+        if len(distinct) == 1:
+            raise UserError(
+                f"the target has one class only, {distinct[0]!r}",
+                where=place,
+                fix="Give a table with rows of at least two classes",
+            )
+        numbers = _as_numbers(distinct)
+        n_rows = len(levels) - levels.null_count()
+        _check_not_regression(distinct, numbers, n_rows, place)
+        if numbers is None:
+            return cls(target.name, tuple(sorted(distinct)), _text_type(target.dtype))
+        ordered = tuple(distinct[idx] for idx in np.argsort(numbers, kind="stable"))
+        is_whole = all("." not in name and "e" not in name.lower() for name in distinct)
+        return cls(target.name, ordered, "integer" if is_whole else "float")
+
+    def encode(self, target: pl.Series, *, missing: tuple[str, ...]) -> np.ndarray:
+        """Return class indices, shape (N,), int64.
+
+        `MISSING_TARGET` stands for an empty cell, `UNKNOWN_TARGET` for a class
+        that the encoder does not know.
+        """
+        levels = canonical_levels(target, missing)
+        index = {name: idx for idx, name in enumerate(self.classes)}
+        codes = levels.replace_strict(index, default=UNKNOWN_TARGET, return_dtype=pl.Int64)
+        codes = codes.set(levels.is_null(), MISSING_TARGET) if levels.null_count() else codes
+        return codes.to_numpy().astype(np.int64)
+
+    def labels(self, class_idx: np.ndarray) -> np.ndarray:
+        """Return the classes at `class_idx`, shape (N,), in the target's own type."""
+        return self.label_array()[class_idx]
+
+    def label_array(self) -> np.ndarray:
+        """Return the C classes in the target's own type."""
+        if self.label_type == "integer":
+            return np.array([int(name) for name in self.classes])
+        if self.label_type == "float":
+            return np.array([float(name) for name in self.classes])
+        if self.label_type == "boolean":
+            return np.array([name == "true" for name in self.classes])
+        return np.array(self.classes, dtype=object)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "TargetEncoder":
+        """Rebuild from `to_dict`."""
+        return cls(**{**data, "classes": tuple(data["classes"])})
+
+
+def take_labelled(
+    table: Table, target: TargetEncoder, ledger: Ledger, *, missing: tuple[str, ...]
+) -> tuple[Table, np.ndarray]:
+    """Separate a table into features and class indices; rows without a class go.
+
+    Args:
+        table: Raw rows with the target column.
+        target: The classes.
+        ledger: Told of rows left out.
+        missing: Cells that mean missing.
+
+    Returns:
+        The M labelled rows without the target column, and their classes, shape
+        (M,), int64.
+
+    Raises:
+        UserError: No target column, a class the encoder does not know, or no
+            labelled row.
+    """
+    y = target.encode(table.column(target.name), missing=missing)
+    unknown = np.flatnonzero(y == UNKNOWN_TARGET)
+    if len(unknown):
+        cell = table.column(target.name)[int(unknown[0])]
+        raise UserError(
+            f"the model knows no class {str(cell)!r}",
+            where=f"{table.source}, row {unknown[0] + 1}, column {target.name!r}",
+            fix=f"Known: {', '.join(target.classes[:8])}",
+        )
+    kept = np.flatnonzero(y != MISSING_TARGET)
+    if not len(kept):
+        raise UserError(
+            "no row has a value in the target", where=f"{table.source}, column {target.name!r}"
+        )
+    if len(kept) < len(y):
+        ledger.add(
+            f"{len(y) - len(kept)} rows left out",
+            where=target.name,
+            why=f"the target is missing in {len(y) - len(kept)} of {len(y)} rows",
+        )
+    features = table.drop([target.name])
+    return (features if len(kept) == len(y) else features.take(kept)), y[kept]
+
+
+def _check_not_regression(
+    distinct: list[str], numbers: np.ndarray | None, n_rows: int, place: str
+) -> None:
+    is_fractional = numbers is not None and bool(np.any(numbers != np.round(numbers)))
+    is_numeric = numbers is not None
+    too_many = len(distinct) > _REGRESSION_CLASSES and len(distinct) > 0.02 * n_rows
+    if is_numeric and (too_many or (is_fractional and len(distinct) > 20)):
+        raise UserError(
+            f"the target holds {len(distinct)} different numbers in {n_rows} rows, "
+            "which looks like a regression",
+            where=place,
+            fix="assay predicts classes: cut the numbers into bands first",
+        )
+    if len(distinct) > max(n_rows // 2, 2):
+        raise UserError(
+            f"the target has {len(distinct)} classes in {n_rows} rows: too few rows of each",
+            where=place,
+            fix="Choose another target, or merge classes",
+        )
+    if len(distinct) > MAX_CLASSES:
+        raise UserError(
+            f"the target has {len(distinct)} classes, more than {MAX_CLASSES}",
+            where=place,
+            fix="Merge classes",
+        )
+
+
+def _as_numbers(names: list[str]) -> np.ndarray | None:
+    # Leading zeros are codes: "01" and "1" are different classes.
+    if any(len(name.lstrip("-")) > 1 and name.lstrip("-")[0] == "0" and name.lstrip("-")[1] != "."
+           for name in names):
+        return None
+    try:
+        numbers = np.array([float(name) for name in names])
+    except ValueError:
+        return None
+    return numbers if bool(np.isfinite(numbers).all()) else None
+
+
+def _text_type(dtype: pl.DataType) -> LabelType:
+    return "boolean" if dtype == pl.Boolean else "string"

@@ -1,0 +1,114 @@
+"""Calibration: probabilities and true classes in, one temperature out.
+
+A network that is sure too often (or too seldom) keeps its order of rows when all its
+logits are divided by one number, the temperature (Guo et al. 2017, arXiv 1706.04599).
+It is fitted on out-of-fold predictions, and mixed with a small uniform share so that
+nothing is called impossible after few rows; both follow the refine-then-calibrate
+practice of RealMLP's authors (arXiv 2407.04491, 2501.19195).
+"""
+
+import numpy as np
+
+from assay.errors import UserError
+from assay.metrics import Floats, Indices
+
+MAX_TEMPERATURE = 20.0
+"""Temperatures stay in [1 / 20, 20]; data told apart without error would ask for 0."""
+
+PROBABILITY_FLOOR = 1e-15
+"""Smallest probability that a logarithm is taken of."""
+
+_BRACKET = 1e-9  # of log temperature: 33 halvings of the range above
+
+
+def fit_temperature(
+    proba: Floats, y_true: Indices, *, sample_weight: Floats | None = None
+) -> float:
+    """Return the temperature T that minimises the log loss of softmax(log(proba) / T).
+
+    Logarithms of probabilities are logits but for a constant in each row, which
+    softmax ignores. The loss is convex in 1/T, so its slope there, mean(E[logit] -
+    logit of the true class), rises through zero once; bisection on log T finds it
+    within 1e-9.
+
+    Args:
+        proba: Probabilities, (N, C), in [0, 1]; below 1e-15 they count as 1e-15.
+        y_true: True class indices, (N,), in [0, C).
+        sample_weight: Weight of each row, (N,), not negative; by default 1.
+
+    Returns:
+        T in [1/20, 20]. The ends are given when the best T lies beyond: 1/20 where
+        every row is right, 20 where the probabilities say nothing or mislead.
+
+    Raises:
+        UserError: Shapes differ, no row, or a value that is no probability.
+
+    Example:
+        >>> proba = np.array([[0.98, 0.02]] * 4)  # sure, and right 3 of 4 times
+        >>> T = fit_temperature(proba, np.array([0, 0, 0, 1]))
+        >>> np.round(apply_temperature(proba[:1], T), 3).tolist()
+        [[0.75, 0.25]]
+    """
+    y_true = np.asarray(y_true)
+    logits = _logits(proba)
+    if logits.ndim != 2 or len(logits) == 0 or y_true.shape != (len(logits),):
+        raise UserError(
+            f"proba must be (N, C) and y_true (N,), N > 0 (got {logits.shape}, {y_true.shape})"
+        )
+    chosen = np.take_along_axis(logits, y_true[:, None], axis=1)[:, 0]  # (N, C) -> (N,)
+    low, high = -np.log(MAX_TEMPERATURE), np.log(MAX_TEMPERATURE)
+    while high - low > _BRACKET:
+        middle = (low + high) / 2
+        cooled = _softmax(logits / np.exp(middle))
+        slope = np.average((cooled * logits).sum(axis=1) - chosen, weights=sample_weight)
+        low, high = (middle, high) if slope > 0 else (low, middle)
+    return float(np.exp((low + high) / 2))
+
+
+def apply_temperature(proba: Floats, temperature: float, *, mix: float = 0.0) -> Floats:
+    """Return (1 - mix) softmax(log(proba) / temperature) + mix / C.
+
+    Args:
+        proba: Probabilities, (..., C), in [0, 1]; below 1e-15 they count as 1e-15.
+        temperature: Above 0; above 1 makes predictions less sure, 1 changes nothing.
+        mix: Share of the uniform distribution, in [0, 1]; see `mix_weight`.
+
+    Returns:
+        Probabilities, (..., C), whose last axis sums to 1.
+
+    Raises:
+        UserError: A value that is no probability.
+
+    Example:
+        >>> np.round(apply_temperature(np.array([0.8, 0.2]), 2.0), 3).tolist()
+        [0.667, 0.333]
+    """
+    logits = _logits(proba)
+    cooled = _softmax(logits / temperature)
+    return (1 - mix) * cooled + mix / logits.shape[-1]
+
+
+def mix_weight(n_rows: int) -> float:
+    """Return 1 / (n_rows + 1), the uniform share after calibrating on `n_rows` rows.
+
+    Like Laplace's rule of succession: one imagined row of no preference.
+
+    Example:
+        >>> mix_weight(99)
+        0.01
+    """
+    return 1.0 / (n_rows + 1)
+
+
+def _logits(proba: Floats) -> Floats:
+    proba = np.asarray(proba, dtype=np.float64)
+    if not ((proba >= 0) & (proba <= 1 + 1e-6)).all():  # NaN fails too
+        raise UserError("proba must hold probabilities in [0, 1], not logits or missing values")
+    logits: Floats = np.log(np.maximum(proba, PROBABILITY_FLOOR))
+    return logits
+
+
+def _softmax(logits: Floats) -> Floats:
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: Floats = raised / raised.sum(axis=-1, keepdims=True)
+    return shares

@@ -1,0 +1,8 @@
+"""The model file: one safe file that predicts for ever."""
+
+from assay.modelfile.golden import make_golden
+from assay.modelfile.layout import ModelContents
+from assay.modelfile.load import load_model
+from assay.modelfile.save import save_model
+
+__all__ = ["ModelContents", "load_model", "make_golden", "save_model"]

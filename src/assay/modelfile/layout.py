@@ -1,0 +1,55 @@
+"""The layout of a model file, format version 1; docs/model-file.md is its text."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from assay.predict import Predictor
+
+FORMAT = "assay"
+FORMAT_VERSION = 1
+SUFFIX = ".assay"
+
+MANIFEST = "manifest.json"
+PREDICTOR = "predictor.json"
+RECIPE = "recipe.json"
+LEDGER = "ledger.json"
+EVALUATION = "evaluation.json"
+MEMBERS = "members.safetensors"
+CORE = "core.onnx"
+GOLDEN = "golden.json"
+PARTS = (PREDICTOR, RECIPE, LEDGER, EVALUATION, MEMBERS, CORE, GOLDEN)
+
+SEAL = b"assay-sha256:"  # the zip comment: this, then the digest of all bytes before it
+SEAL_LENGTH = len(SEAL) + 64
+
+GOLDEN_TOLERANCE = 1e-4  # processors round sums of products differently
+
+
+@dataclass(frozen=True)
+class ModelContents:
+    """What a model file holds.
+
+    Attributes:
+        predictor: Everything that predicts.
+        ledger: Decisions about the data, as plain data.
+        evaluation: Scores with intervals, history and versions, as plain data.
+        members: Weights and fitted statistics of all members, by name.
+        golden: Rows and their probabilities, from `make_golden`.
+    """
+
+    predictor: Predictor
+    ledger: list[dict[str, str]]
+    evaluation: dict[str, Any]
+    members: dict[str, np.ndarray]
+    golden: dict[str, Any]
+
+
+def to_json(data: object) -> bytes:
+    """Return canonical JSON: sorted keys, UTF-8, no NaN."""
+    text = json.dumps(
+        data, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    return text.encode()

@@ -1,0 +1,118 @@
+"""Open a model file: check every byte first, run nothing from it."""
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from assay.encode.table_encoder import TableEncoder
+from assay.encode.target import TargetEncoder
+from assay.errors import UserError
+from assay.modelfile import layout
+from assay.modelfile.golden import check_golden
+from assay.modelfile.layout import ModelContents
+from assay.predict import Predictor, Preparation
+from assay.recipe import Recipe
+from assay.schema import Schema
+
+
+def load_model(path: str | Path) -> ModelContents:
+    """Read a model file, check it and replay its golden rows.
+
+    Raises:
+        UserError: The file is absent, is no model, is damaged, or was written in a
+            newer format.
+        InternalError: The golden rows come out differently on this machine.
+    """
+    parts = unpack(_read(path), where=str(path))
+    described = _json(parts[layout.PREDICTOR])
+    predictor = Predictor(
+        preparation=Preparation(
+            raw_schema=Schema.from_dict(described["raw_schema"]),
+            expressions=dict(described["expressions"]),
+            schema=Schema.from_dict(described["schema"]),
+        ),
+        encoder=TableEncoder.from_dict(described["encoder"]),
+        target=TargetEncoder.from_dict(described["target"]),
+        graph=parts[layout.CORE],
+        recipe=Recipe.from_dict(_json(parts[layout.RECIPE]), where=str(path)),
+    )
+    golden = _json(parts[layout.GOLDEN])
+    check_golden(predictor, golden, layout.GOLDEN_TOLERANCE)
+    from safetensors.numpy import load
+
+    return ModelContents(
+        predictor=predictor,
+        ledger=_json(parts[layout.LEDGER]),
+        evaluation=_json(parts[layout.EVALUATION]),
+        members=load(parts[layout.MEMBERS]),
+        golden=golden,
+    )
+
+
+def unpack(data: bytes, *, where: str) -> dict[str, bytes]:
+    """Return the parts of a model file's bytes, all hashes checked.
+
+    Raises:
+        UserError: No model, damaged, or of a newer format.
+    """
+    if not data.startswith(b"PK\x03\x04"):
+        raise UserError(
+            "is not an assay model", where=where, fix="Give a file that 'assay train' wrote"
+        )
+    _check_seal(data, where)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            manifest = _json(archive.read(layout.MANIFEST))
+            _check_version(manifest, where)
+            parts = {name: archive.read(name) for name in layout.PARTS}
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        raise _damaged(where, f"its parts cannot be read: {error}") from None
+    for name, part in parts.items():
+        if hashlib.sha256(part).hexdigest() != manifest["parts"][name]["sha256"]:
+            raise _damaged(where, f"part {name} does not match its hash")
+    return parts
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"cannot open the model: {reason}", where=str(path)) from None
+
+
+def _check_seal(data: bytes, where: str) -> None:
+    """Compare the digest at the end of the file with the bytes before it."""
+    body, seal = data[: -layout.SEAL_LENGTH], data[-layout.SEAL_LENGTH :]
+    if not seal.startswith(layout.SEAL):
+        if layout.MANIFEST.encode() not in data[:200]:
+            raise UserError("is a zip archive, but not an assay model", where=where)
+        raise _damaged(where, "its end is missing")
+    if hashlib.sha256(body).hexdigest().encode() != seal[len(layout.SEAL) :]:
+        raise _damaged(where, "its bytes do not match its seal")
+
+
+def _check_version(manifest: Any, where: str) -> None:
+    if manifest["format"] != layout.FORMAT:
+        raise UserError("is not an assay model", where=where)
+    version = manifest["format_version"]
+    if version > layout.FORMAT_VERSION:
+        raise UserError(
+            f"was written by assay {manifest['assay_version']} in format {version}; "
+            f"this release reads up to format {layout.FORMAT_VERSION}",
+            where=where,
+            fix=f"Upgrade assay to {manifest['assay_version']} or later",
+        )
+
+
+def _damaged(where: str, how: str) -> UserError:
+    return UserError(
+        f"the model file is damaged: {how}", where=where, fix="Use a copy, or train again"
+    )
+
+
+def _json(part: bytes) -> Any:
+    return json.loads(part)

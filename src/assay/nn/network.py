@@ -1,0 +1,170 @@
+"""The network of a population: input layers, learned input scale, body.
+
+Comes in: arrays of an encoded table. Goes out: logits (K, B, C). Inputs are
+encoded by fitted, unlearned statistics first (`encode`), which a trainer may do
+once for all rows; the learned part follows (`forward`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from assay.encode.arrays import Arrays
+from assay.encode.table_encoder import TableEncoder
+from assay.nn.categorical import CategoricalInput
+from assay.nn.initialise import member_generators
+from assay.nn.numeric import NumericInput
+from assay.nn.population import Population
+from assay.recipe import ModelRecipe
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows after the fitted, unlearned part of the input layers.
+
+    Attributes:
+        features: Shape (K, B, F), float32.
+        rows: Shape (K, B, E), int32: rows of the embedding table, -1 for none.
+    """
+
+    features: Tensor
+    rows: Tensor
+
+
+@dataclass(frozen=True)
+class RowTensors:
+    """Raw arrays on the device; leading axis 1 (for all members) or K."""
+
+    numeric: Tensor
+    codes: Tensor
+    text: Tensor
+
+    @classmethod
+    def of(cls, arrays: Arrays, device: torch.device) -> "RowTensors":
+        """Move arrays to the device, shapes (1, N, ·)."""
+        tensors = (torch.from_numpy(part) for part in (arrays.numeric, arrays.codes, arrays.text))
+        numeric, codes, text = (tensor.to(device).unsqueeze(0) for tensor in tensors)
+        return cls(numeric, codes, text)
+
+    def take(self, row_idx: Tensor) -> "RowTensors":
+        """Return the rows at `row_idx`, shape (K, B), as (K, B, ·)."""
+        flat = row_idx.reshape(-1)
+        n_members, n_rows = row_idx.shape
+        parts = (
+            part[0].index_select(0, flat).view(n_members, n_rows, part.shape[2])
+            for part in (self.numeric, self.codes, self.text)
+        )
+        return RowTensors(*parts)
+
+    def between(self, start: int, stop: int) -> "RowTensors":
+        """Return the rows from `start` to `stop`."""
+        return RowTensors(
+            self.numeric[:, start:stop], self.codes[:, start:stop], self.text[:, start:stop]
+        )
+
+
+class Network(nn.Module):
+    """K networks with their input layers.
+
+    Args:
+        encoder: Says which features there are.
+        recipe: The section [model].
+        n_members: K.
+        n_classes: C of the target.
+        seed: Member k is drawn from (seed, k).
+    """
+
+    def __init__(
+        self,
+        encoder: TableEncoder,
+        recipe: ModelRecipe,
+        *,
+        n_members: int,
+        n_classes: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.n_members = n_members
+        self.n_classes = n_classes
+        self.is_sigmoid = recipe.output == "sigmoid"
+        self.numeric = NumericInput(encoder.numeric, n_members)
+        self.categorical = CategoricalInput(encoder.categorical, n_members)
+        self.n_text = sum(feature.n_buckets for feature in encoder.text)
+        width = encoder.categorical[0].width if encoder.categorical else 1
+        n_features = self.numeric.n_outputs + self.categorical.n_outputs + self.n_text
+        self.n_inputs = n_features + self.categorical.n_embedded * width
+        self.embedding = nn.Parameter(torch.zeros(n_members, self.categorical.n_rows, width))
+        for table, generator in zip(
+            self.embedding, member_generators(seed + 1, n_members), strict=True
+        ):
+            nn.init.normal_(table, generator=generator)
+        self.input_scale = nn.Parameter(
+            torch.ones(n_members, self.n_inputs), requires_grad=recipe.input_scale
+        )
+        self.body = Population(
+            n_members,
+            n_inputs=self.n_inputs,
+            hidden=recipe.hidden,
+            n_outputs=1 if self.is_sigmoid else n_classes,
+            activation=recipe.activation,
+            dropout=recipe.dropout,
+            init=recipe.init,
+            bias_init=recipe.bias_init,
+            seed=seed,
+        )
+
+    @property
+    def widest(self) -> int:
+        """Numbers per sample in the widest layer, inputs included."""
+        return max(self.n_inputs, *(layer.weight.shape[2] for layer in self.body.linears()))
+
+    def fit(self, arrays: Arrays, train: np.ndarray) -> None:
+        """Fit every member's input statistics on its own training rows.
+
+        Args:
+            arrays: N encoded rows.
+            train: Shape (K, N), bool: the rows of each member.
+        """
+        self.numeric.fit(arrays.numeric, train)
+        self.categorical.fit(arrays.codes, train)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return weights and fitted statistics by name, on the CPU."""
+        return {name: value.cpu().numpy() for name, value in self.state_dict().items()}
+
+    @torch.no_grad()
+    def encode(self, rows: RowTensors) -> Encoded:
+        """Apply the fitted, unlearned part of the input layers."""
+        coded, embedding_rows = self.categorical(rows.codes)
+        text = rows.text.expand(self.n_members, -1, -1)
+        features = torch.cat([self.numeric(rows.numeric), coded, text], dim=2)
+        return Encoded(features, embedding_rows)
+
+    def forward(self, encoded: Encoded) -> Tensor:
+        """Return logits, shape (K, B, C); (K, B, 1) for the sigmoid form."""
+        x = encoded.features
+        if encoded.rows.shape[2]:
+            x = torch.cat([x, self._embed(encoded.rows)], dim=2)
+        if self.input_scale.requires_grad:
+            x = x * self.input_scale.unsqueeze(1)
+        logits: Tensor = self.body(x)
+        return logits
+
+    def _embed(self, rows: Tensor) -> Tensor:
+        """Look up (K, B, E) rows in each member's table -> (K, B, E * width)."""
+        n_members, n_table_rows, width = self.embedding.shape
+        start = torch.arange(n_members, device=rows.device)[:, None, None] * n_table_rows
+        flat = (rows.clamp(min=0) + start).view(-1)
+        vectors = self.embedding.view(-1, width).index_select(0, flat)
+        vectors = vectors * (rows >= 0).view(-1, 1)
+        return vectors.view(*rows.shape[:2], -1)
+
+    def member_proba(self, encoded: Encoded) -> Tensor:
+        """Return each member's class probabilities, shape (K, B, C)."""
+        logits = self(encoded)
+        if self.is_sigmoid:
+            positive = torch.sigmoid(logits)
+            return torch.cat([1.0 - positive, positive], dim=2)
+        return torch.softmax(logits, dim=2)

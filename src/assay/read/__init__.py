@@ -1,0 +1,11 @@
+"""Reading: from files, databases and frames to a table, its kinds and its types.
+
+`read_table` opens the source, `infer_schema` says what each column means, and
+`apply_schema` turns raw cells into typed columns.
+"""
+
+from assay.read.cast import apply_schema, canonical_levels
+from assay.read.kinds import infer_schema
+from assay.read.source import read_table
+
+__all__ = ["apply_schema", "canonical_levels", "infer_schema", "read_table"]

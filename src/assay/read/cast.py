@@ -1,0 +1,277 @@
+"""From a raw table and a schema to typed columns in the schema's order.
+
+The encoders see only what leaves here: numbers as Float64 with null for
+missing, levels and text as String, times as Datetime without a zone.
+"""
+
+from collections.abc import Collection
+
+import polars as pl
+
+from assay.errors import UserError, did_you_mean
+from assay.read.dates import find_date_format, parse_dates
+from assay.read.numbers import parse_numbers
+from assay.recipe import Recipe
+from assay.schema import ColumnSpec, Kind, NumberFormat, Schema
+from assay.table import Table
+
+_WHOLE_LIMIT = 2.0**63
+
+
+def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: bool) -> Table:
+    """Turn a raw table into the typed columns of a schema.
+
+    Args:
+        table: Raw columns in any order; columns that the schema does not name
+            are left out.
+        schema: What to make of them.
+        recipe: Missing markers, decimal mark, `read.infinite` and
+            `predict.missing_columns` are read.
+        is_training: Whether the schema was made from this very table. If not,
+            infinite numbers count as missing, and `predict.missing_columns`
+            may fill absent columns.
+
+    Returns:
+        A table with exactly the schema's columns, in its order: numeric
+        Float64; categorical, boolean and text String; datetime Datetime("us");
+        identifier and constant String. Missing is null everywhere.
+
+    Raises:
+        UserError: Columns are missing; a cell is not a number or a date in a
+            column where all were (`n_invalid` = 0); a number is infinite while
+            training.
+
+    Example:
+        >>> table = Table(pl.DataFrame({"age": ["31", "?"]}), source="people.csv")
+        >>> spec = ColumnSpec(name="age", kind=Kind.NUMERIC, reason="numbers")
+        >>> apply_schema(table, Schema((spec,)), Recipe(), is_training=True).column("age").to_list()
+        [31.0, None]
+    """
+    fills = not is_training and recipe.predict.missing_columns == "fill"
+    _check_columns(table, schema, fills=fills)
+    present = set(table.names)
+    columns = []
+    for spec in schema.columns:
+        if spec.name in present:
+            series = plain_series(table.frame.get_column(spec.name))
+        else:
+            series = pl.Series(spec.name, [None] * table.n_rows, dtype=pl.String)
+        columns.append(_typed(series, spec, recipe, table.source, is_training).alias(spec.name))
+    return table.with_frame(pl.DataFrame(columns))
+
+
+def canonical_levels(series: pl.Series, missing: Collection[str]) -> pl.Series:
+    """Write the values of a column as level names, the same for every source.
+
+    Text loses outer spaces; whole numbers lose ".0", so that 3, 3.0 and "3.0"
+    are one level; truth values are "true" and "false" however capitalised;
+    times are ISO 8601. NaN and the missing markers become null.
+
+    Args:
+        series: Shape (N,), any dtype.
+        missing: Markers of missing values, compared after stripping.
+
+    Returns:
+        Shape (N,), String.
+
+    Example:
+        >>> canonical_levels(pl.Series([3.0, None, 2.5]), ()).to_list()
+        ['3', None, '2.5']
+        >>> canonical_levels(pl.Series([" x", "?", "True"]), {"?"}).to_list()
+        ['x', None, 'true']
+    """
+    series = plain_series(series)
+    if series.dtype == pl.String:
+        return _text_levels(series, missing)
+    return as_text(series)
+
+
+def strip_missing(series: pl.Series, missing: Collection[str]) -> pl.Series:
+    """Strip outer spaces of a String series and turn missing markers into null."""
+    stripped = series.str.strip_chars()
+    if not missing:
+        return stripped
+    markers = pl.Series(list(missing), dtype=pl.String)
+    return stripped.set(stripped.is_in(markers.implode()).fill_null(False), None)
+
+
+def plain_series(series: pl.Series) -> pl.Series:
+    """Reduce a column to String, Boolean, numbers or a temporal type.
+
+    Categories become String, decimals Float64, durations seconds, lists and
+    structures JSON text, bytes text (hexadecimal where they are not UTF-8).
+    """
+    dtype = series.dtype
+    if isinstance(dtype, pl.Categorical | pl.Enum) or dtype == pl.Null:
+        return series.cast(pl.String)
+    if isinstance(dtype, pl.Decimal):
+        return series.cast(pl.Float64)
+    if isinstance(dtype, pl.Duration):
+        return series.dt.total_microseconds().cast(pl.Float64) / 1e6
+    if isinstance(dtype, pl.Struct):
+        return series.struct.json_encode().set(series.is_null(), None)
+    if isinstance(dtype, pl.List | pl.Array):
+        packed = series.to_frame("value").select(pl.struct("value")).to_series()
+        text = packed.struct.json_encode().str.strip_prefix('{"value":').str.strip_suffix("}")
+        return text.set(series.is_null(), None).alias(series.name)
+    if dtype == pl.Binary:
+        return _decoded(series)
+    if dtype == pl.Object:
+        values = [None if value is None else str(value) for value in series.to_list()]
+        return pl.Series(series.name, values, dtype=pl.String)
+    return series
+
+
+def as_text(series: pl.Series) -> pl.Series:
+    """Write a plain series that is not String as text; NaN becomes null."""
+    dtype = series.dtype
+    if dtype == pl.String:
+        return series
+    if dtype.is_float():
+        is_whole = (series.floor() == series) & (series.abs() < _WHOLE_LIMIT)
+        whole = series.set(~is_whole.fill_null(False), None).cast(pl.Int64).cast(pl.String)
+        text = series.cast(pl.String)
+        return whole.zip_with(whole.is_not_null(), text).set(series.is_nan().fill_null(False), None)
+    if isinstance(dtype, pl.Datetime):
+        return _naive(series).dt.strftime("%Y-%m-%dT%H:%M:%S%.f")
+    if dtype == pl.Date:
+        return series.dt.strftime("%Y-%m-%d")
+    if dtype == pl.Time:
+        return series.dt.strftime("%H:%M:%S%.f")
+    return series.cast(pl.String)
+
+
+def _decoded(series: pl.Series) -> pl.Series:
+    try:
+        return series.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return series.bin.encode("hex")
+
+
+def _text_levels(series: pl.Series, missing: Collection[str]) -> pl.Series:
+    text = strip_missing(series, missing)
+    # Both rules look at one cell only, so one row reads like the whole table.
+    is_whole = text.str.contains(r"^-?\d+\.0$")
+    if is_whole.any():
+        text = text.str.replace(r"^(-?\d+)\.0$", "$1")
+    lowered = text.str.to_lowercase()
+    is_truth = lowered.is_in(["true", "false"]).fill_null(False)
+    return lowered.zip_with(is_truth, text) if is_truth.any() else text
+
+
+def _check_columns(table: Table, schema: Schema, *, fills: bool) -> None:
+    present = set(table.names)
+    absent = [spec for spec in schema.features if spec.name not in present]
+    if not absent or fills:
+        return
+    shown = ", ".join(repr(spec.name) for spec in absent[:20])
+    more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
+    free = [name for name in table.names if name not in schema]
+    hint = did_you_mean(absent[0].name, free or table.names) or "The table has no columns"
+    raise UserError(
+        f"the table lacks {len(absent)} columns that the model reads: {shown}{more}"
+        if len(absent) > 1
+        else f"the table lacks the column {shown} that the model reads",
+        where=table.source,
+        fix=f'{hint} Otherwise set predict.missing_columns = "fill" to read it as missing',
+    )
+
+
+def _typed(
+    series: pl.Series, spec: ColumnSpec, recipe: Recipe, source: str, is_training: bool
+) -> pl.Series:
+    missing = recipe.read.missing
+    if spec.kind == Kind.NUMERIC:
+        return _numeric(series, spec, recipe, source, is_training)
+    if spec.kind == Kind.DATETIME:
+        return _datetime(series, spec, recipe, source)
+    if spec.kind == Kind.IDENTIFIER:
+        return as_text(series)
+    if spec.kind == Kind.TEXT:
+        if series.dtype != pl.String:
+            return as_text(series)
+        return series.set(strip_missing(series, missing).is_null(), None)
+    levels = canonical_levels(series, missing)
+    return levels.str.to_lowercase() if spec.kind == Kind.BOOLEAN else levels
+
+
+def _numeric(
+    series: pl.Series, spec: ColumnSpec, recipe: Recipe, source: str, is_training: bool
+) -> pl.Series:
+    if series.dtype == pl.String:
+        text = strip_missing(series, recipe.read.missing)
+        number_format = spec.number_format or default_number_format(recipe)
+        values = parse_numbers(text, number_format)
+        _check_parsed(text, values, spec, source, "a number")
+    elif series.dtype.is_numeric() or series.dtype == pl.Boolean:
+        values = series.cast(pl.Float64)
+    else:
+        raise _wrong_type(series, spec, source, "numbers")
+    values = values.fill_nan(None)
+    is_infinite = values.is_infinite().fill_null(False)
+    if not is_infinite.any():
+        return values
+    if is_training and recipe.read.infinite == "error":
+        raise infinite_error(values, spec.name, source)
+    return values.set(is_infinite, None)
+
+
+def _datetime(series: pl.Series, spec: ColumnSpec, recipe: Recipe, source: str) -> pl.Series:
+    if series.dtype == pl.String:
+        text = strip_missing(series, recipe.read.missing)
+        date_format = spec.datetime_format
+        if date_format is None:
+            found = find_date_format(text)
+            date_format = found.format if found else "%Y-%m-%dT%H:%M:%S%.f"
+        values = parse_dates(text, date_format)
+        _check_parsed(text, values, spec, source, f"a date written as {date_format!r}")
+        return values
+    if isinstance(series.dtype, pl.Datetime) or series.dtype == pl.Date:
+        return _naive(series.cast(pl.Datetime("us")) if series.dtype == pl.Date else series)
+    raise _wrong_type(series, spec, source, "dates")
+
+
+def default_number_format(recipe: Recipe) -> NumberFormat:
+    """Return the format of numbers as text when none was found: the recipe's decimal mark."""
+    return NumberFormat(decimal="," if recipe.read.decimal == "," else ".")
+
+
+def infinite_error(values: pl.Series, name: str, source: str) -> UserError:
+    """Say where the first infinite number of a Float64 series stands."""
+    row = int(values.is_infinite().fill_null(False).arg_max() or 0)
+    return UserError(
+        f"{values[row]} is not a finite number",
+        where=f"{source}, row {row + 1}, column {name!r}",
+        fix='Correct the cell, or set read.infinite = "missing"',
+    )
+
+
+def _naive(series: pl.Series) -> pl.Series:
+    dtype = series.dtype
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return series.cast(pl.Datetime("us"))
+
+
+def _check_parsed(
+    text: pl.Series, values: pl.Series, spec: ColumnSpec, source: str, expected: str
+) -> None:
+    if spec.n_invalid > 0:
+        return
+    is_bad = text.is_not_null() & values.is_null()
+    if is_bad.any():
+        row = int(is_bad.arg_max() or 0)
+        option = "missing value or a kind of its own"
+        raise UserError(
+            f"{text[row]!r} is not {expected}",
+            where=f"{source}, row {row + 1}, column {spec.name!r}",
+            fix=f"Correct the cell, or declare it as a {option} (read.missing, kinds)",
+        )
+
+
+def _wrong_type(series: pl.Series, spec: ColumnSpec, source: str, expected: str) -> UserError:
+    return UserError(
+        f"{expected} are expected, the column holds {series.dtype}",
+        where=f"{source}, column {spec.name!r}",
+        fix=f"Give {expected}, as in the table the schema was made from",
+    )

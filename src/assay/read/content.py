@@ -1,0 +1,224 @@
+"""The bytes of one file: found, opened, and decompressed under a cap.
+
+In comes a path, standard input or bytes; out goes `Content`, which the readers
+of text, columns and JSON share.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from assay.errors import UserError, did_you_mean
+from assay.ledger import Ledger
+
+MAX_DECOMPRESSED_BYTES = 32 * 1024**3
+"""No compressed file may grow beyond this."""
+
+MAX_EXPANSION = 500
+"""Largest accepted ratio of sizes beyond 1 GiB; tables compress by 3 to 30."""
+
+_FREE_EXPANSION_BYTES = 1024**3
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes of a table, on disk or in memory.
+
+    Attributes:
+        name: How messages call it ("titanic.csv").
+        path: The file, or None when `data` holds the bytes.
+        data: The bytes, or None when they are still on disk.
+    """
+
+    name: str
+    path: Path | None = None
+    data: bytes | None = None
+
+    @property
+    def extension(self) -> str:
+        """Last extension in lower case, with its dot, or an empty string."""
+        return Path(self.name).suffix.lower()
+
+    @property
+    def size_bytes(self) -> int:
+        """Number of bytes."""
+        if self.data is not None:
+            return len(self.data)
+        return self.path.stat().st_size if self.path is not None else 0
+
+    def open(self) -> BinaryIO:
+        """Return a stream of the bytes.
+
+        Raises:
+            UserError: The file cannot be opened.
+        """
+        if self.path is None:
+            return io.BytesIO(self.data or b"")
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise _cannot_read(self.name, error) from None
+
+    def head(self, n_bytes: int) -> bytes:
+        """Return the first `n_bytes` bytes, fewer where the file is shorter."""
+        with self.open() as stream:
+            return stream.read(n_bytes)
+
+    def read(self) -> bytes:
+        """Return all bytes."""
+        if self.data is not None:
+            return self.data
+        with self.open() as stream:
+            return stream.read()
+
+    def chunks(self, n_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+        """Yield all bytes in pieces of `n_bytes`."""
+        with self.open() as stream:
+            while piece := stream.read(n_bytes):
+                yield piece
+
+    def for_polars(self) -> Path | bytes:
+        """Return what Polars readers take: the path, or the bytes."""
+        return self.path if self.path is not None else self.data or b""
+
+
+def open_path(path: Path) -> Content:
+    """Find a file and make sure that it can be read.
+
+    Args:
+        path: A file; a pipe is read into memory.
+
+    Returns:
+        Its content, not yet read.
+
+    Raises:
+        UserError: There is no such file (the nearest name is offered), it is a
+            folder, it is empty, or reading is not allowed.
+    """
+    try:
+        if path.is_dir():
+            raise UserError("this is a folder, not a table", where=str(path), fix=_inside(path))
+        if not path.exists():
+            raise UserError("there is no such file", where=str(path), fix=_nearest(path))
+        with path.open("rb") as stream:
+            data = None if path.is_file() else stream.read()
+            is_empty = not data if data is not None else not stream.read(1)
+    except OSError as error:
+        raise _cannot_read(str(path), error) from None
+    if is_empty:
+        raise UserError("the file is empty", where=str(path), fix="Choose a file with a table")
+    return Content(name=path.name, path=None if data is not None else path, data=data)
+
+
+def from_bytes(data: bytes, name: str) -> Content:
+    """Wrap bytes in memory.
+
+    Raises:
+        UserError: There are no bytes.
+    """
+    if not data:
+        raise UserError("there is nothing to read: 0 bytes", where=name)
+    return Content(name=name, data=data)
+
+
+def compression_of(head: bytes) -> str:
+    """Name the compression by its first bytes: gzip, zstd, bz2, xz, or ""."""
+    magic = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
+    return next((name for start, name in magic.items() if head.startswith(start)), "")
+
+
+def decompress(content: Content, compression: str, ledger: Ledger) -> Content:
+    """Decompress into memory, piece by piece.
+
+    Args:
+        content: The compressed file.
+        compression: A name from `compression_of`.
+        ledger: Told the sizes and their ratio.
+
+    Returns:
+        The content without its last extension (".csv.gz" becomes ".csv").
+
+    Raises:
+        UserError: The file is truncated or damaged, or it grows beyond
+            `MAX_DECOMPRESSED_BYTES` or `MAX_EXPANSION`.
+    """
+    packed_bytes = max(content.size_bytes, 1)
+    buffer = io.BytesIO()
+    try:
+        with content.open() as raw:
+            for piece in _unpacked(raw, compression):
+                buffer.write(piece)
+                _check_growth(content.name, packed_bytes, buffer.tell())
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise UserError(
+            f"the {compression} file is truncated or damaged: {error}",
+            where=content.name,
+            fix="Copy or download it again",
+        ) from None
+    data = buffer.getvalue()
+    if not data:
+        raise UserError(f"the {compression} file holds 0 bytes", where=content.name)
+    ratio = len(data) / packed_bytes
+    why = f"{compression}: {packed_bytes} bytes became {len(data)}, {ratio:.1f} times as many"
+    ledger.add("file decompressed", where=content.name, why=why)
+    stem = content.name.rsplit(".", 1)[0] if "." in content.name else content.name
+    return Content(name=stem, data=data)
+
+
+def _unpacked(raw: BinaryIO, compression: str) -> Iterator[bytes]:
+    stream = _decompressor(raw, compression)
+    while piece := stream.read(_CHUNK_BYTES):
+        yield piece
+
+
+def _decompressor(raw: BinaryIO, compression: str) -> BinaryIO:
+    if compression == "gzip":
+        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+    if compression == "bz2":
+        return bz2.BZ2File(raw)  # type: ignore[return-value]
+    if compression == "xz":
+        return lzma.LZMAFile(raw)  # type: ignore[return-value]
+    import pyarrow as pa
+
+    stream: BinaryIO = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), compression)
+    return stream
+
+
+def _check_growth(name: str, packed_bytes: int, unpacked_bytes: int) -> None:
+    ratio = unpacked_bytes / packed_bytes
+    is_bomb = unpacked_bytes > _FREE_EXPANSION_BYTES and ratio > MAX_EXPANSION
+    if is_bomb or unpacked_bytes > MAX_DECOMPRESSED_BYTES:
+        raise UserError(
+            f"the compressed file grows too far: {packed_bytes} bytes became more than "
+            f"{unpacked_bytes}, {ratio:.0f} times as many",
+            where=name,
+            fix="Decompress it yourself if you trust it",
+        )
+
+
+def _nearest(path: Path) -> str | None:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return f"There is no folder {str(path.parent)!r} either"
+    return did_you_mean(path.name, sorted(names))
+
+
+def _inside(path: Path) -> str | None:
+    try:
+        names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
+    except OSError:
+        return None
+    return f"Choose a file in it: {', '.join(names[:8])}" if names else "It holds no file"
+
+
+def _cannot_read(name: str, error: OSError) -> UserError:
+    reason = (error.strerror or str(error)).lower()
+    return UserError(f"cannot read the file: {reason}", where=name, fix="Check its permissions")

@@ -1,0 +1,296 @@
+"""Delimited text: CSV and its relatives, every cell as text, no row lost unseen.
+
+A clean file is parsed by Polars, and the result is checked against counts of
+separators and line ends in the file itself, because Polars fills short rows
+without a word. A file that fails the check is read line by line: rows that do
+not fit are set aside with their line number and text.
+"""
+
+import codecs
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from assay.errors import UserError
+from assay.ledger import Ledger
+from assay.read.content import Content
+from assay.read.dialect import Dialect, detect_dialect
+from assay.read.encoding import to_utf8
+from assay.read.lines import Record, iter_records, physical_lines
+from assay.recipe import ReadRecipe
+from assay.table import Table
+
+MAX_LISTED_ROWS = 100
+"""Rows set aside that the ledger lists one by one."""
+
+_SAMPLE_BYTES = 1 << 20
+_MAX_SAMPLE_BYTES = 1 << 28
+_BATCH_ROWS = 20_000
+_SHOWN_CHARACTERS = 200
+
+
+def read_delimited(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Table:
+    """Read a delimited text file.
+
+    Args:
+        content: The file, decompressed.
+        recipe: What is not "auto" is not detected.
+        ledger: Told of the encoding, an unusual format, missing names, and
+            every row and line set aside.
+
+    Returns:
+        A table whose columns are all text, cells as in the file without their
+        quotes; an empty cell is an empty text.
+
+    Raises:
+        UserError: The file is binary, holds no row, names a column twice, or
+            the share of rows that do not fit exceeds `recipe.max_bad_rows`.
+    """
+    text = to_utf8(content, recipe.encoding, ledger)
+    dialect = detect_dialect(_sample(text), recipe, where=content.name)
+    for what, why, undo in dialect.notes:
+        ledger.add(what, where=content.name, why=why, undo=undo)
+    frame = _read_fast(text, dialect)
+    if frame is None:
+        frame = _read_carefully(text, dialect, recipe, ledger)
+    return Table(frame=_without_last_cell(frame, dialect, content.name), source=content.name)
+
+
+def _sample(content: Content) -> str:
+    # Whole lines: at least 1 MB, and at least some 20 lines of a wide table.
+    n_bytes = _SAMPLE_BYTES
+    head = content.head(n_bytes)
+    while len(head) == n_bytes and head.count(b"\n") < 20 and n_bytes < _MAX_SAMPLE_BYTES:
+        n_bytes *= 8
+        head = content.head(n_bytes)
+    if len(head) < content.size_bytes:
+        cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
+        head = head[:cut] or head
+    return codecs.getincrementaldecoder("utf-8")().decode(head)
+
+
+@dataclass
+class _Counts:
+    """Bytes of the data part of a file that the fast result must account for."""
+
+    n_lines: int = 0
+    n_separators: int = 0
+    n_quotes: int = 0
+    n_lone_returns: int = 0
+
+
+def _read_fast(content: Content, dialect: Dialect) -> pl.DataFrame | None:
+    grammar = dialect.grammar
+    if grammar.escape or grammar.skip_space or grammar.separator == " ":
+        return None
+    if dialect.skips_all_comments or not grammar.separator.isascii() or dialect.n_cells < 2:
+        return None
+    if grammar.quote and not grammar.quote.isascii():
+        return None
+    counts = _count(content, dialect)
+    if counts.n_lone_returns:
+        return None
+    try:
+        frame = pl.read_csv(
+            content.for_polars(),
+            has_header=False,
+            skip_lines=dialect.first_line - 1,
+            separator=grammar.separator,
+            quote_char=grammar.quote or None,
+            schema={f"c{at}": pl.String for at in range(dialect.n_cells)},
+            empty_string_is_null=False,
+            glob=False,
+        )
+    except (pl.exceptions.PolarsError, OSError):
+        return None
+    return frame if _accounts_for(frame, counts, dialect) else None
+
+
+def _count(content: Content, dialect: Dialect) -> _Counts:
+    counts = _Counts()
+    separator = dialect.grammar.separator.encode()
+    quote = dialect.grammar.quote.encode()
+    n_returns = n_pairs = 0
+    n_skipped = dialect.first_line - 1
+    last = b""
+    for piece in content.chunks():
+        n_pairs += piece.count(b"\r\n") + (last == b"\r" and piece[:1] == b"\n")
+        n_returns += piece.count(b"\r")
+        last = piece[-1:]
+        while n_skipped and piece:
+            _, end, piece = piece.partition(b"\n")
+            n_skipped -= len(end)
+        counts.n_lines += piece.count(b"\n")
+        counts.n_separators += piece.count(separator)
+        counts.n_quotes += piece.count(quote) if quote else 0
+    counts.n_lines += last != b"\n"
+    counts.n_lone_returns = n_returns - n_pairs
+    return counts
+
+
+def _accounts_for(frame: pl.DataFrame, counts: _Counts, dialect: Dialect) -> bool:
+    # Each line end and separator of the file ends a row or a cell, or stands
+    # inside a cell. Padded short rows and blank lines break the sums.
+    if frame.height == 0 or frame.width != dialect.n_cells:
+        return False
+    grammar = dialect.grammar
+    n_inner_lines = n_inner_separators = 0
+    if counts.n_quotes:
+        for series in frame.iter_columns():
+            n_inner_separators += _occurrences(series, grammar.separator)
+            n_inner = _occurrences(series, "\n")
+            if n_inner:
+                cells = series.filter(series.str.contains("\n", literal=True))
+                if cells.str.contains(grammar.quote, literal=True).any():
+                    return False  # Perhaps a stray quote swallowed rows.
+                n_inner_lines += n_inner
+    if dialect.comment and frame.to_series(0).str.starts_with(dialect.comment).any():
+        return False
+    n_ends = (dialect.n_cells - 1) * frame.height
+    return (
+        counts.n_lines == frame.height + n_inner_lines
+        and counts.n_separators == n_ends + n_inner_separators
+    )
+
+
+def _occurrences(series: pl.Series, mark: str) -> int:
+    return int(series.str.count_matches(mark, literal=True).sum() or 0)
+
+
+@dataclass
+class _Rejects:
+    """Rows that did not fit: the first hundred and how many there were."""
+
+    n_rows: int = 0
+    n_comments: int = 0
+    n_unclean: int = 0
+    first_unclean: int = 0
+    listed: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def add(self, record: Record, n_cells: int) -> None:
+        """Note one row."""
+        self.n_rows += 1
+        if len(self.listed) < MAX_LISTED_ROWS:
+            width = "a quote that never closes"
+            if record.cells is not None:
+                width = f"{len(record.cells)} cells"
+            text = record.text or "".join(record.cells or ())
+            text = text.replace("\x1f", " ").rstrip("\r\n")[:_SHOWN_CHARACTERS]
+            self.listed.append((record.line, f"{width} where {n_cells} are expected", text))
+
+
+def _read_carefully(
+    content: Content, dialect: Dialect, recipe: ReadRecipe, ledger: Ledger
+) -> pl.DataFrame:
+    rejects = _Rejects()
+    batches: list[pl.DataFrame] = []
+    rows: list[list[str]] = []
+    for cells in _good_rows(content, dialect, rejects):
+        rows.append(cells)
+        if len(rows) == _BATCH_ROWS:
+            batches.append(_frame(rows, dialect.n_cells))
+            rows = []
+    if rows:
+        batches.append(_frame(rows, dialect.n_cells))
+    n_good = sum(batch.height for batch in batches)
+    _judge(rejects, n_good, recipe, content.name)
+    _tell(rejects, dialect, content.name, ledger)
+    return pl.concat(batches)
+
+
+def _good_rows(content: Content, dialect: Dialect, rejects: _Rejects) -> Iterator[list[str]]:
+    lines = _lines_from(content, dialect.first_line)
+    records = iter_records(
+        lines, dialect.grammar, n_cells=dialect.n_cells, first_line=dialect.first_line
+    )
+    prefix, n_cells = dialect.comment, dialect.n_cells
+    for record in records:
+        cells = record.cells
+        is_good = cells is not None and len(cells) == n_cells
+        if prefix and (dialect.skips_all_comments or not is_good):
+            text = (cells or [record.text])[0]
+            if text.lstrip().startswith(prefix):
+                rejects.n_comments += 1
+                continue
+        if cells is None or not is_good:
+            rejects.add(record, n_cells)
+            continue
+        if not record.is_clean:
+            rejects.n_unclean += 1
+            rejects.first_unclean = rejects.first_unclean or record.line
+        yield cells
+
+
+def _lines_from(content: Content, first_line: int) -> Iterator[str]:
+    text = content.read().decode("utf-8").removeprefix("\ufeff")
+    lines = physical_lines(text)
+    for _ in range(first_line - 1):
+        next(lines)
+    return lines
+
+
+def _frame(rows: list[list[str]], n_cells: int) -> pl.DataFrame:
+    columns = zip(*rows, strict=True)
+    return pl.DataFrame(
+        [
+            pl.Series(f"c{at}", column, dtype=pl.String)
+            for at, column in zip(range(n_cells), columns, strict=True)
+        ]
+    )
+
+
+def _judge(rejects: _Rejects, n_good: int, recipe: ReadRecipe, where: str) -> None:
+    n_rows = n_good + rejects.n_rows
+    if not n_rows:
+        raise UserError("there is a header but no row", where=where, fix="Add rows")
+    share = rejects.n_rows / n_rows
+    if rejects.n_rows and (share > recipe.max_bad_rows or not n_good):
+        line, why, text = rejects.listed[0]
+        allowed = math.floor(share * 1000 + 1) / 1000
+        raise UserError(
+            f"{why}: {text[:80]!r}; {rejects.n_rows} of {n_rows} rows do not fit",
+            where=f"{where}, line {line}",
+            fix=f"Correct the rows, or set them aside with read.max_bad_rows = {allowed}",
+        )
+
+
+def _tell(rejects: _Rejects, dialect: Dialect, where: str, ledger: Ledger) -> None:
+    for line, why, text in rejects.listed:
+        ledger.add(
+            "row set aside",
+            where=f"{where}, line {line}",
+            why=f"{why}: {text!r}",
+            undo="read.max_bad_rows = 0 makes it an error",
+        )
+    n_more = rejects.n_rows - len(rejects.listed)
+    if n_more:
+        why = f"they do not have {dialect.n_cells} cells; the first {MAX_LISTED_ROWS} are listed"
+        ledger.add(f"{n_more} more rows set aside", where=where, why=why, undo="read.max_bad_rows")
+    if rejects.n_comments:
+        why = f"they begin with {dialect.comment!r}"
+        what = f"{rejects.n_comments} comment lines skipped"
+        ledger.add(what, where=where, why=why, undo='read.comment = "none"')
+    if rejects.n_unclean:
+        why = f"a quote inside a quoted cell is not doubled, first in line {rejects.first_unclean}"
+        what = f"stray quotes kept as text in {rejects.n_unclean} rows"
+        ledger.add(what, where=where, why=why, undo="read.quote")
+
+
+def _without_last_cell(frame: pl.DataFrame, dialect: Dialect, where: str) -> pl.DataFrame:
+    # Rows that end in a separator have one cell more than there are names.
+    if len(dialect.names) == frame.width - 1:
+        last = frame.to_series(frame.width - 1)
+        filled = last.str.strip_chars() != ""
+        if filled.any():
+            row = int(filled.arg_max() or 0) + 1
+            raise UserError(
+                f"data row {row} has text {last[row - 1]!r} after its last separator, "
+                f"where no column is named",
+                where=where,
+                fix="Name that column in the header, or give read.names",
+            )
+        frame = frame.drop(last.name)
+    frame.columns = list(dialect.names)
+    return frame

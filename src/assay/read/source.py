@@ -1,0 +1,201 @@
+"""The door: from anything that holds a table to a `Table`.
+
+What a file is, its first bytes say; its extension is asked only where they
+are silent. This file chooses the reader and reads nothing itself.
+"""
+
+import sys
+from pathlib import Path
+
+from assay.errors import UserError
+from assay.ledger import Ledger
+from assay.read.columnar import (
+    is_json_lines,
+    read_arrow,
+    read_excel,
+    read_json,
+    read_json_lines,
+    read_parquet,
+)
+from assay.read.content import Content, compression_of, decompress, from_bytes, open_path
+from assay.read.database import is_url, read_duckdb, read_sqlite, read_url
+from assay.read.delimited import read_delimited
+from assay.read.frames import read_frame
+from assay.recipe import ReadRecipe
+from assay.table import Table
+
+_HEAD_BYTES = 4096
+
+# First bytes of files that are no tables, or none that can be read safely.
+_FOREIGN = (
+    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+    (b"Obj\x01", "an Avro file"),
+    (b"ORC", "an ORC file"),
+    (b"FEA1", "a Feather 1 file"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x93NUMPY", "a NumPy file"),
+    (b"$FL2", "an SPSS file"),
+    (b"\x80\x02", "a pickle, which could run code when opened"),
+    (b"\x80\x03", "a pickle, which could run code when opened"),
+    (b"\x80\x04", "a pickle, which could run code when opened"),
+    (b"\x80\x05", "a pickle, which could run code when opened"),
+)
+_TEXT_EXTENSIONS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".psv")
+_BINARY_EXTENSIONS = {
+    ".parquet": "Parquet",
+    ".pq": "Parquet",
+    ".feather": "Arrow",
+    ".arrow": "Arrow",
+    ".ipc": "Arrow",
+    ".xlsx": "Excel",
+    ".xls": "Excel",
+    ".duckdb": "DuckDB",
+    ".sqlite": "SQLite",
+    ".sqlite3": "SQLite",
+}
+
+
+def read_table(source: object, recipe: ReadRecipe, ledger: Ledger) -> Table:
+    r"""Read a table from wherever it is.
+
+    Args:
+        source: A path (str or Path), "-" for standard input, a database URL
+            ("sqlite:///x.db", "duckdb:///x.duckdb", "postgresql://..."), the
+            bytes of a file, a data frame or another object in memory (see
+            `read_frame`), or a `Table`, which is returned as it is.
+        recipe: How to read text files, and which query or sheet.
+        ledger: Told of everything skipped, dropped or converted.
+
+    Returns:
+        The table. Delimited text gives text columns only, cells as they stand;
+        all else keeps its types.
+
+    Raises:
+        UserError: There is nothing there, it is not a table, or it is damaged.
+
+    Example:
+        >>> read_table(b"age,sex\n31,f\n40,m\n", ReadRecipe(), Ledger()).frame.rows()
+        [('31', 'f'), ('40', 'm')]
+    """
+    if isinstance(source, Table):
+        return source
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _read_content(from_bytes(bytes(source), "bytes"), recipe, ledger)
+    if isinstance(source, str):
+        if source == "-":
+            data = sys.stdin.buffer.read()
+            return _read_content(from_bytes(data, "standard input"), recipe, ledger)
+        if is_url(source):
+            return read_url(source, recipe, ledger)
+        if not source:
+            raise UserError("the path is empty", fix="Give the path of a table")
+    if isinstance(source, str | Path):
+        return _read_content(open_path(Path(source)), recipe, ledger)
+    return read_frame(source, ledger)
+
+
+def _read_content(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Table:
+    compression = compression_of(content.head(_HEAD_BYTES))
+    if compression:
+        content = decompress(content, compression, ledger)
+        inner = compression_of(content.head(_HEAD_BYTES))
+        if inner:
+            raise UserError(
+                f"inside the {compression} file is a {inner} file again",
+                where=content.name,
+                fix="Decompress it once",
+            )
+    head = content.head(_HEAD_BYTES)
+    table = _read_by_magic(content, head, recipe, ledger)
+    if table is not None:
+        return table
+    _check_not_foreign(content, head)
+    return _read_text(content, head, recipe, ledger)
+
+
+def _read_by_magic(
+    content: Content, head: bytes, recipe: ReadRecipe, ledger: Ledger
+) -> Table | None:
+    if head.startswith(b"PAR1"):
+        return read_parquet(content, ledger)
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return read_arrow(content, ledger)
+    if head.startswith(b"SQLite format 3\0"):
+        return read_sqlite(_on_disk(content, "SQLite"), recipe, ledger)
+    if head[8:12] == b"DUCK":
+        return read_duckdb(_on_disk(content, "DuckDB"), recipe, ledger)
+    if head.startswith(b"PK\x03\x04"):
+        _check_workbook(content)
+        return read_excel(content, recipe, ledger)
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        return read_excel(content, recipe, ledger)
+    return None
+
+
+def _read_text(content: Content, head: bytes, recipe: ReadRecipe, ledger: Ledger) -> Table:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    is_json = start[:1] in (b"[", b"{") and content.extension not in _TEXT_EXTENSIONS
+    if is_json or content.extension in (".json", ".jsonl", ".ndjson"):
+        if is_json_lines(content):
+            return read_json_lines(content, ledger)
+        return read_json(content, ledger)
+    return read_delimited(content, recipe, ledger)
+
+
+def _on_disk(content: Content, what: str) -> Path:
+    if content.path is None:
+        raise UserError(
+            f"a {what} database must be a file on disk, not compressed or piped",
+            where=content.name,
+            fix="Save it to a file first",
+        )
+    return content.path
+
+
+def _check_workbook(content: Content) -> None:
+    import zipfile
+
+    try:
+        with content.open() as stream, zipfile.ZipFile(stream) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UserError(
+            f"the zip file is truncated or damaged: {error}", where=content.name
+        ) from None
+    if any(name.startswith("xl/") for name in names) or "content.xml" in names:
+        return
+    raise UserError(
+        f"this is a zip archive of {len(names)} files ({', '.join(names[:4])})",
+        where=content.name,
+        fix="Unpack it and give the table inside",
+    )
+
+
+def _check_not_foreign(content: Content, head: bytes) -> None:
+    for magic, what in _FOREIGN:
+        if head.startswith(magic):
+            raise UserError(
+                f"this is {what}, not a table",
+                where=content.name,
+                fix="Give CSV, Parquet, Arrow, JSON, Excel, SQLite or DuckDB",
+            )
+    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+        raise UserError(
+            "this is a web page, not a table",
+            where=content.name,
+            fix="The download may have failed; look at it in a browser",
+        )
+    expected = _BINARY_EXTENSIONS.get(content.extension)
+    if expected:
+        raise UserError(
+            f"the name says {expected}, but the file starts with {head[:12]!r}",
+            where=content.name,
+            fix="Give it the extension of what it is, or write it again",
+        )

@@ -1,0 +1,410 @@
+"""The recipe: everything a user may choose, with ranges, units and defaults.
+
+A recipe comes from a TOML file, from `--set` on the command line or from
+Python; every floor above reads its own section and changes nothing.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from assay.errors import UserError, did_you_mean
+from assay.schema import Kind
+
+Auto = Literal["auto"]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
+
+Activation = Literal["relu", "tanh", "sigmoid", "gelu", "silu", "selu", "leaky_relu", "identity"]
+Init = Literal[
+    "default",
+    "xavier_uniform",
+    "xavier_normal",
+    "kaiming_uniform",
+    "kaiming_normal",
+    "uniform",
+    "normal",
+    "orthogonal",
+    "zeros",
+    "ntk",
+]
+OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta"]
+ScheduleName = Literal[
+    "constant", "linear", "cosine", "step", "exponential", "one_cycle", "flat_cosine", "coslog4"
+]
+NumericScale = Literal["robust", "standard", "minmax", "divide", "none"]
+CategoricalEncoding = Literal[
+    "auto", "one_hot", "one_hot_drop_first", "label", "plus_minus", "embedding"
+]
+NumericFill = Literal["median", "mean", "mode", "constant"]
+CategoricalFill = Literal["none", "mode", "constant"]
+
+
+class _Section(BaseModel):
+    """Base of every section: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+
+
+class ReadRecipe(_Section):
+    """How a table is read. Everything "auto" is detected from a sample."""
+
+    separator: Auto | OneCharacter = Field("auto", description="cell separator of text files")
+    quote: Auto | OneCharacter = Field("auto", description="quote character of text files")
+    encoding: Auto | str = Field("auto", description="text encoding, such as utf-8 or latin-1")
+    header: Auto | bool = Field("auto", description="whether the first row names the columns")
+    names: tuple[str, ...] = Field((), description="column names, for a file without a header")
+    decimal: Auto | Literal[".", ","] = Field("auto", description="decimal mark of numbers as text")
+    comment: Auto | Literal["none"] | OneCharacter = Field(
+        "auto", description="lines that start with this character are skipped, or none"
+    )
+    missing: tuple[str, ...] = Field(
+        ("", "NA", "N/A", "n/a", "na", "#N/A", "?", "-", "null", "NULL", "None", "NaN", "nan"),
+        description="cells that mean a missing value (add -999 and the like yourself)",
+    )
+    infinite: Literal["error", "missing"] = Field(
+        "error", description="what an infinite number in a feature is: an error or a missing value"
+    )
+    max_bad_rows: Share = Field(
+        0.01, description="share of rows that may be set aside as unreadable, in [0, 1)"
+    )
+    sql: str = Field("", description="query to run when the table is a database")
+    sheet: str = Field("", description="sheet of an Excel file; the first one when empty")
+
+
+class SplitRecipe(_Section):
+    """Who trains on which rows, and which rows test."""
+
+    folds: Annotated[int, Field(ge=0)] = Field(
+        5, description="parts of the cross-fit; 0: no folds, see members and validation_share"
+    )
+    repeats: PositiveInt = Field(1, description="times the folds are drawn anew; members = both")
+    members: PositiveInt = Field(1, description="networks to train when folds = 0")
+    validation_share: Share = Field(
+        0.0, description="share of rows each member leaves out when folds = 0, in [0, 1)"
+    )
+    holdout: Share = Field(0.0, description="share of rows kept as a test that no member sees")
+    group: str = Field("", description="column whose rows with equal values stay together")
+    time: str = Field("", description="column that orders rows; validation is later than training")
+    stratify: bool = Field(True, description="keep the classes' shares in every part")
+
+    @model_validator(mode="after")
+    def _check(self) -> "SplitRecipe":
+        if self.folds == 1:
+            raise ValueError("folds must be 0 or at least 2")
+        if self.group and self.time:
+            raise ValueError("choose group or time, not both")
+        return self
+
+
+class ColumnEncoding(_Section):
+    """Choices for one column; what is left out follows the section [encode]."""
+
+    scale: NumericScale | None = None
+    divisor: float | None = None
+    bins: Annotated[int, Field(ge=0, le=256)] | None = None
+    clip: bool | None = None
+    fill: NumericFill | CategoricalFill | None = None
+    fill_value: str | float | None = None
+    missing_flag: bool | None = None
+    encoding: CategoricalEncoding | None = None
+    levels: tuple[str, ...] | None = None
+    min_count: PositiveInt | None = None
+
+
+class EncodeRecipe(_Section):
+    """How columns become numbers. All fitted values are each member's own."""
+
+    scale: NumericScale = Field("robust", description="scaling of numeric columns")
+    clip: bool = Field(True, description="squash scaled numbers smoothly into (-3, 3)")
+    bins: Annotated[int, Field(ge=0, le=256)] = Field(
+        16, description="quantile bins of the piecewise-linear encoding; 0 turns it off"
+    )
+    fill: NumericFill = Field("median", description="what fills missing numbers")
+    fill_value: float = Field(0.0, description="the number used when fill = constant")
+    missing_flag: bool = Field(True, description="add a 0/1 feature for missing cells")
+    categorical: CategoricalEncoding = Field(
+        "auto", description="auto: -1/+1 for two levels, one-hot for few, else an embedding"
+    )
+    max_one_hot: PositiveInt = Field(8, description="most levels that auto gives a one-hot")
+    embedding_width: PositiveInt = Field(8, description="numbers per level of an embedding")
+    categorical_fill: CategoricalFill = Field(
+        "none", description="what a missing level becomes; none: a state of its own"
+    )
+    min_count: PositiveInt = Field(
+        1, description="levels with fewer training rows than this are pooled as rare"
+    )
+    text_buckets: Annotated[int, Field(ge=8, le=65536)] = Field(
+        128, description="hash buckets of the character n-grams of a text column"
+    )
+    columns: dict[str, ColumnEncoding] = Field({}, description="choices for single columns")
+
+
+class ModelRecipe(_Section):
+    """The network each member is."""
+
+    hidden: tuple[PositiveInt, ...] = Field((256, 256, 256), description="widths of hidden layers")
+    activation: Activation = Field("silu", description="after each hidden layer")
+    dropout: Share = Field(0.15, description="share of hidden units dropped while training")
+    init: Init = Field(
+        "ntk", description="weights at the start; ntk scales in the forward pass instead"
+    )
+    bias_init: Literal["default", "zeros", "normal"] = Field(
+        "default", description="biases at the start"
+    )
+    output: Literal["softmax", "sigmoid"] = Field(
+        "softmax", description="sigmoid: one output, two classes only"
+    )
+    input_scale: bool = Field(True, description="learn one factor per input feature")
+
+
+class TrainRecipe(_Section):
+    """How the population learns."""
+
+    epochs: Auto | PositiveInt = Field("auto", description="passes over the training rows")
+    batch_size: Auto | PositiveInt = Field("auto", description="rows per step")
+    optimizer: OptimizerName = Field("adamw", description="update rule")
+    learning_rate: Annotated[float, Field(gt=0.0)] = Field(0.04, description="peak step size")
+    momentum: Share = Field(0.0, description="for sgd and rmsprop")
+    nesterov: bool = Field(False, description="for sgd with momentum")
+    beta1: Share = Field(0.9, description="for adam and adamw")
+    beta2: Share = Field(0.95, description="for adam and adamw")
+    weight_decay: NonNegative = Field(
+        0.02, description="shrinks weights, not biases; adamw: apart from the gradient"
+    )
+    schedule: ScheduleName = Field("coslog4", description="course of the learning rate")
+    bias_rate: NonNegative = Field(0.1, description="factor of the learning rate for biases")
+    scale_rate: NonNegative = Field(6.0, description="the same for the learned input scale")
+    hold_then_fade: bool = Field(
+        True, description="hold dropout and decay to half-time, then fade both to 0"
+    )
+    label_smoothing: Share = Field(0.0, description="probability spread over the other classes")
+    class_weight: Literal["none", "balanced"] = Field("none", description="weight of classes")
+    sample_weight: str = Field("", description="column with a weight for each row")
+    keep: Literal["best", "last"] = Field(
+        "best", description="each member's epoch to keep, by validation log loss"
+    )
+    patience: Annotated[int, Field(ge=0)] = Field(
+        20, description="stop when no member improved for this many epochs; 0: never"
+    )
+    drop_last: bool = Field(False, description="leave out the last batch when it is not full")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="number type of matrix products; auto is float32"
+    )
+
+
+class EvaluateRecipe(_Section):
+    """How results are judged."""
+
+    calibration: Literal["temperature", "none"] = Field(
+        "temperature", description="fitted on out-of-fold predictions"
+    )
+    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = Field(
+        0.95, description="coverage of intervals"
+    )
+    bootstrap: Annotated[int, Field(ge=100, le=100_000)] = Field(
+        1000, description="resamples behind an interval"
+    )
+
+
+class PredictRecipe(_Section):
+    """What the finished model tolerates."""
+
+    missing_columns: Literal["error", "fill"] = Field(
+        "error", description="a column absent from a new table: an error, or all missing"
+    )
+
+
+class Recipe(_Section):
+    """All choices of one training.
+
+    Raises:
+        UserError: From `from_dict` and `from_toml`, for an unknown key, a wrong
+            type or a value out of range.
+
+    Example:
+        >>> Recipe.from_dict({"train": {"epochs": 5}}).train.epochs
+        5
+    """
+
+    target: str = Field("", description="column to predict; --target goes first")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of every random choice")
+    drop: tuple[str, ...] = Field((), description="columns to leave out, by name")
+    kinds: dict[str, Kind] = Field({}, description="kinds of columns that you know better")
+    derive: dict[str, str] = Field({}, description="new columns: name = SQL expression")
+    read: ReadRecipe = ReadRecipe()  # type: ignore[call-arg]
+    split: SplitRecipe = SplitRecipe()  # type: ignore[call-arg]
+    encode: EncodeRecipe = EncodeRecipe()  # type: ignore[call-arg]
+    model: ModelRecipe = ModelRecipe()  # type: ignore[call-arg]
+    train: TrainRecipe = TrainRecipe()  # type: ignore[call-arg]
+    evaluate: EvaluateRecipe = EvaluateRecipe()  # type: ignore[call-arg]
+    predict: PredictRecipe = PredictRecipe()  # type: ignore[call-arg]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, where: str = "recipe") -> "Recipe":
+        """Check plain data and make a recipe of it."""
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise _user_error(error.errors()[0], where) from None
+
+    @classmethod
+    def from_toml(cls, text: str, *, where: str = "recipe") -> "Recipe":
+        """Read a recipe from TOML text."""
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise UserError(f"not valid TOML: {error}", where=where) from None
+        return cls.from_dict(data, where=where)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "Recipe":
+        """Read a recipe from a TOML file."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"cannot read the recipe: {error.strerror}", where=str(path)) from None
+        except UnicodeDecodeError:
+            raise UserError("the recipe is not UTF-8 text", where=str(path)) from None
+        return cls.from_toml(text, where=str(path))
+
+    def with_options(self, options: Mapping[str, Any]) -> "Recipe":
+        """Return a recipe with dotted options changed.
+
+        Args:
+            options: {"train.epochs": 100}; a text value is read as TOML where
+                it can be, so "100" is a number.
+
+        Example:
+            >>> Recipe().with_options({"train.epochs": "100"}).train.epochs
+            100
+        """
+        data = self.model_dump(exclude_unset=True)
+        for dotted, value in options.items():
+            *path, last = dotted.split(".")
+            section = data
+            for name in path:
+                section = section.setdefault(name, {})
+                if not isinstance(section, dict):
+                    raise UserError(f"{name!r} holds no options", where=f"option {dotted!r}")
+            section[last] = _toml_value(value) if isinstance(value, str) else value
+        return Recipe.from_dict(data, where="option")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all options as plain data for JSON."""
+        return self.model_dump(mode="json")
+
+    def to_toml(self) -> str:
+        """Return the complete recipe as TOML, each option with its meaning."""
+        lines: list[str] = ["# An assay recipe: every option, its meaning, and its value.", ""]
+        tables: list[tuple[str, BaseModel]] = []
+        mappings: list[tuple[str, Mapping[str, Any]]] = []
+        for name, field in Recipe.model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, BaseModel):
+                tables.append((name, value))
+            elif isinstance(value, dict):
+                mappings.append((name, value))
+            else:
+                lines.append(_option_line(name, value, field.description))
+        for name, mapping in mappings:
+            lines += ["", f"[{name}]  # {Recipe.model_fields[name].description}"]
+            lines += [f"{_toml_key(key)} = {_toml_text(item)}" for key, item in mapping.items()]
+        for name, section in tables:
+            lines += ["", f"[{name}]  # {_first_line(type(section))}"]
+            lines += _section_lines(name, section)
+        return "\n".join(lines) + "\n"
+
+
+def _section_lines(name: str, section: BaseModel) -> list[str]:
+    lines: list[str] = []
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        if not isinstance(value, dict):
+            lines.append(_option_line(key, value, field.description))
+            continue
+        for column, choices in value.items():
+            lines += ["", f"[{name}.{key}.{_toml_key(column)}]"]
+            chosen = choices.model_dump(exclude_none=True)
+            lines += [f"{option} = {_toml_text(item)}" for option, item in chosen.items()]
+    return lines
+
+
+def _option_line(name: str, value: Any, description: str | None) -> str:
+    return f"{name} = {_toml_text(value)}  # {description}"
+
+
+def _first_line(section: type[BaseModel]) -> str:
+    return (section.__doc__ or "").splitlines()[0].rstrip(".").lower()
+
+
+def _toml_key(key: str) -> str:
+    return key if key.isascii() and key.replace("_", "").isalnum() else _toml_text(key)
+
+
+def _toml_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml_text(item) for item in value) + "]"
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    escaped = escaped.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    return f'"{escaped}"'
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _user_error(detail: ErrorDetails, where: str) -> UserError:
+    path = [str(part) for part in detail["loc"]]
+    if detail["type"] == "extra_forbidden":
+        return UserError(
+            f"unknown option {'.'.join(path)!r}",
+            where=where,
+            fix=did_you_mean(path[-1], _known_options(path[:-1])),
+        )
+    # Unions of "auto" and a type report each branch as one more path element.
+    named = [part for part in path if _is_option(part)] or path
+    message = detail["msg"].removeprefix("Value error, ")
+    return UserError(
+        f"{'.'.join(named)} = {detail['input']!r}: {message[0].lower()}{message[1:]}",
+        where=where,
+        fix="'assay recipe' prints every option with its meaning",
+    )
+
+
+def _sections() -> dict[str, type[BaseModel]]:
+    fields = {name: field.annotation for name, field in Recipe.model_fields.items()}
+    return {
+        name: kind
+        for name, kind in fields.items()
+        if isinstance(kind, type) and issubclass(kind, BaseModel)
+    }
+
+
+def _known_options(path: list[str]) -> list[str]:
+    if not path:
+        return list(Recipe.model_fields)
+    if path[:2] == ["encode", "columns"]:
+        return list(ColumnEncoding.model_fields)
+    section = _sections().get(path[0])
+    return list(section.model_fields) if section else []
+
+
+def _is_option(part: str) -> bool:
+    if part in Recipe.model_fields or part in ColumnEncoding.model_fields:
+        return True
+    return any(part in section.model_fields for section in _sections().values())

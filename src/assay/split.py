@@ -1,0 +1,398 @@
+"""Who learns from which rows: classes, groups and times in, row masks out.
+
+The target's classes come in as indices; out comes, for each member of the
+population, the rows it trains on and the rows it is validated on, and one set of
+test rows that no member sees. Nothing here looks at features.
+
+Rows that must not be parted (one group, or copies of one row) form a *unit*; `deal`
+shares units out, this file decides which rows are dealt, and what may not happen.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from assay.deal import cut_time, deal
+from assay.errors import UserError
+from assay.ledger import Ledger
+from assay.recipe import SplitRecipe
+
+Mask = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of each member, as masks over the N rows of the table.
+
+    Attributes:
+        n_rows: N.
+        train: Rows each member learns from, (K, N).
+        validation: Rows each member is judged on while it does not learn from them,
+            (K, N); may be all False.
+        test: Rows that no member sees, (N,).
+        member_fold: (repeat, fold) of each member, K pairs; without folds, (member, 0).
+    """
+
+    n_rows: int
+    train: Mask
+    validation: Mask
+    test: Mask
+    member_fold: tuple[tuple[int, int], ...]
+
+
+def make_split(
+    y: NDArray[np.integer],
+    recipe: SplitRecipe,
+    *,
+    seed: int,
+    n_classes: int,
+    ledger: Ledger,
+    groups: NDArray[np.integer] | None = None,
+    time: NDArray[np.generic] | None = None,
+    duplicate_of: NDArray[np.integer] | None = None,
+    fixed_test: Mask | None = None,
+    class_names: Sequence[str] = (),
+) -> Split:
+    """Divide rows into training, validation and test rows for every member.
+
+    Args:
+        y: Class index of each row, (N,), in [0, n_classes).
+        recipe: Folds, repeats, members, holdout, validation share, stratify.
+        seed: Of every random choice; the same seed gives the same split.
+        n_classes: C.
+        ledger: Told of fewer folds, rare classes, and copies across a fixed border.
+        groups: Rows with equal numbers are never parted, (N,).
+        time: Numbers or datetimes, (N,). Validation and test are then later than
+            training, and rows of one moment stay together; copies of a row may
+            recur, since the past is known when the future is predicted.
+        duplicate_of: As `groups`, for copies of one row; both are obeyed together.
+        fixed_test: Rows of a test file, (N,); replaces `recipe.holdout`.
+        class_names: Names for messages, C of them; by default the indices.
+
+    Returns:
+        The split. With folds and no time, each row outside the test is validated
+        exactly once in each repeat. With time, fold f learns from the first f + 1
+        of folds + 1 blocks and is validated on the next.
+
+    Raises:
+        UserError: Shapes differ; fewer than two classes, units or moments; a missing
+            time; a share so small that it holds no row; a member left with one class.
+
+    Example:
+        >>> y = np.array([0, 1] * 10)
+        >>> split = make_split(y, SplitRecipe(folds=5), seed=0, n_classes=2, ledger=Ledger())
+        >>> split.validation.sum(axis=0).tolist() == [1] * 20
+        True
+    """
+    rows = _Rows.checked(y, n_classes, groups, time, duplicate_of, class_names)
+    test = _test_rows(rows, recipe, seed, fixed_test, ledger)
+    _tell_untrained_classes(rows, ~test, ledger)
+    if recipe.folds:
+        parts = _cross_fit(rows, recipe, seed, ~test, ledger)
+    else:
+        parts = _own_validation(rows, recipe, seed, ~test)
+    fold, validation, train = (list(column) for column in zip(*parts, strict=True))
+    split = Split(rows.n_rows, np.stack(train), np.stack(validation), test, tuple(fold))
+    _check_training(rows, split)
+    return split
+
+
+def duplicate_groups(frame: pl.DataFrame) -> Ints:
+    """Number rows so that copies share a number: that of the first of them.
+
+    Args:
+        frame: N rows; missing cells equal each other, and so do NaN.
+
+    Returns:
+        (N,) integers in [0, N). Without columns every row is its own.
+
+    Example:
+        >>> duplicate_groups(pl.DataFrame({"a": [1, 2, 1], "b": ["x", "x", "x"]})).tolist()
+        [0, 1, 0]
+    """
+    if frame.width == 0:
+        return np.arange(frame.height, dtype=np.int64)
+    position = next(name for name in map(str, range(frame.width + 1)) if name not in frame.columns)
+    first = pl.col(position).first().over(frame.columns)
+    numbers = frame.with_row_index(position).select(first).to_series()
+    return numbers.to_numpy().astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What the split knows of each row: class, unit, moment."""
+
+    y: Ints
+    n_classes: int
+    unit: Ints | None  # None: every row is a unit of its own
+    moment: Ints | None  # rank of the row's time
+    copies: Ints | None
+    names: tuple[str, ...]
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.y)
+
+    @classmethod
+    def checked(
+        cls,
+        y: NDArray[np.integer],
+        n_classes: int,
+        groups: NDArray[np.integer] | None,
+        time: NDArray[np.generic] | None,
+        duplicate_of: NDArray[np.integer] | None,
+        class_names: Sequence[str],
+    ) -> "_Rows":
+        y = np.asarray(y)
+        for name, array in (("groups", groups), ("time", time), ("duplicate_of", duplicate_of)):
+            if array is not None and np.shape(array) != y.shape:
+                raise UserError(f"{name} must have shape {y.shape} (got {np.shape(array)})")
+        if y.ndim != 1 or y.dtype.kind not in "iu":
+            raise UserError(f"y must be class indices (N,) (got {y.dtype} of shape {y.shape})")
+        if len(y) and (y.min() < 0 or y.max() >= n_classes):
+            raise UserError(f"y must lie in [0, {n_classes}) (got {y.min()} to {y.max()})")
+        if len(np.unique(y)) < 2:
+            raise UserError(
+                f"the target has {len(np.unique(y))} class(es) in {len(y)} rows",
+                fix="Bring rows of at least two classes",
+            )
+        unit = None if time is not None else _units(groups, duplicate_of)
+        names = tuple(class_names) or tuple(str(idx) for idx in range(n_classes))
+        moment = None if time is None else _moments(time)
+        copies = None if duplicate_of is None else np.asarray(duplicate_of, dtype=np.int64)
+        return cls(y.astype(np.int64), n_classes, unit, moment, copies, names)
+
+
+def _units(groups: NDArray[np.integer] | None, copies: NDArray[np.integer] | None) -> Ints | None:
+    """Join rows of one group and copies of one row, directly or through others."""
+    if groups is None and copies is None:
+        return None
+    if groups is None or copies is None:
+        only = copies if groups is None else groups
+        return _ranks(np.asarray(only))
+    left, right = _ranks(groups), _ranks(copies)
+    return _ranks(_components(left, right + left.max() + 1)[left])
+
+
+def _components(left: Ints, right: Ints) -> Ints:
+    """Label connected nodes alike, (nodes,); row n of the table joins left[n] and right[n].
+
+    Each round every root takes the least label of its neighbours, then all paths are
+    shortened to their root, so that few rounds suffice (Shiloach & Vishkin 1982,
+    J. Algorithms 3:57).
+    """
+    label = np.arange(right.max() + 1, dtype=np.int64)
+    while True:
+        a, b = label[left], label[right]
+        if (a == b).all():
+            return label
+        least = np.minimum(a, b)
+        np.minimum.at(label, a, least)
+        np.minimum.at(label, b, least)
+        while (label != label[label]).any():
+            label = label[label]
+
+
+def _ranks(values: NDArray[np.generic]) -> Ints:
+    ranks: Ints = np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return ranks
+
+
+def _moments(time: NDArray[np.generic]) -> Ints:
+    time = np.asarray(time)
+    if time.dtype.kind not in "iufM":
+        raise UserError(
+            f"time must be numbers or datetimes (got {time.dtype})",
+            where="option split.time",
+            fix="Choose a numeric or datetime column",
+        )
+    n_missing = int(np.isnan(time).sum()) if time.dtype.kind in "fM" else 0
+    if n_missing:
+        raise UserError(
+            f"{n_missing} of {len(time)} rows have no time",
+            where="option split.time",
+            fix="Fill or remove those rows, or split without time",
+        )
+    return _ranks(time)
+
+
+def _test_rows(
+    rows: _Rows, recipe: SplitRecipe, seed: int, fixed_test: Mask | None, ledger: Ledger
+) -> Mask:
+    if fixed_test is not None:
+        return _fixed_test_rows(rows, fixed_test, ledger)
+    everything = np.ones(rows.n_rows, dtype=bool)
+    if recipe.holdout == 0:
+        return ~everything
+    return _share(rows, recipe, everything, recipe.holdout, "holdout", (seed, 1, 0))
+
+
+def _fixed_test_rows(rows: _Rows, fixed_test: Mask, ledger: Ledger) -> Mask:
+    test = np.asarray(fixed_test)
+    if test.shape != (rows.n_rows,) or test.dtype != np.bool_:
+        raise UserError(
+            f"fixed_test must be booleans ({rows.n_rows},) (got {test.dtype} of {test.shape})"
+        )
+    if test.all() or not test.any():
+        raise UserError(f"the test file leaves {int((~test).sum())} of {len(test)} rows to train")
+    for unit, said in (
+        (rows.copies, "copies of test rows"),
+        (rows.unit, "the group of a test row"),
+    ):
+        n_shared = 0 if unit is None else int(np.isin(unit[~test], unit[test]).sum())
+        if n_shared:
+            ledger.add(
+                "training rows kept although they repeat the test",
+                where=f"{n_shared} training rows",
+                why=f"they are {said}, and the test file was fixed by you",
+            )
+            break
+    return test.copy()
+
+
+def _share(
+    rows: _Rows,
+    recipe: SplitRecipe,
+    allowed: Mask,
+    share: float,
+    option: str,
+    seeds: tuple[int, int, int],
+) -> Mask:
+    """Choose about `share` of the allowed rows: the latest, or whole units at random."""
+    row_idx = np.flatnonzero(allowed)
+    chosen = np.zeros(rows.n_rows, dtype=bool)
+    if rows.moment is not None:
+        block = cut_time(rows.moment[row_idx], np.array([1 - share, share]))
+        chosen[row_idx] = block == 1
+    else:
+        part = _dealt(rows, recipe, row_idx, np.array([1 - share, share]), seeds)
+        chosen[row_idx] = part == 1
+    if not chosen.any() or (chosen | ~allowed).all():
+        kept = "no row" if not chosen.any() else "every row"
+        together = " while groups and copies stay together" if rows.unit is not None else ""
+        raise UserError(
+            f"{share} of {len(row_idx)} rows is {kept}{together}",
+            where=f"option split.{option}",
+            fix="Choose another share, or 0",
+        )
+    return chosen
+
+
+_Part = tuple[tuple[int, int], Mask, Mask]
+
+
+def _own_validation(rows: _Rows, recipe: SplitRecipe, seed: int, allowed: Mask) -> Iterator[_Part]:
+    for member in range(recipe.members):
+        validation = np.zeros(rows.n_rows, dtype=bool)
+        if recipe.validation_share > 0:
+            share, seeds = recipe.validation_share, (seed, 3, member)
+            validation = _share(rows, recipe, allowed, share, "validation_share", seeds)
+        yield (member, 0), validation, allowed & ~validation
+
+
+def _cross_fit(
+    rows: _Rows, recipe: SplitRecipe, seed: int, allowed: Mask, ledger: Ledger
+) -> Iterator[_Part]:
+    row_idx = np.flatnonzero(allowed)
+    n_folds = _n_folds(rows, recipe, row_idx, ledger)
+    if rows.moment is None:
+        _tell_rare_classes(rows, row_idx, n_folds, ledger)
+    for repeat in range(recipe.repeats):
+        part = np.full(rows.n_rows, -1)
+        if rows.moment is not None:
+            part[row_idx] = cut_time(rows.moment[row_idx], np.full(n_folds + 1, 1.0))
+        else:
+            quota = np.full(n_folds, 1.0)
+            part[row_idx] = _dealt(rows, recipe, row_idx, quota, (seed, 2, repeat))
+        for fold in range(n_folds):
+            if rows.moment is None:
+                validation, train = part == fold, allowed & (part != fold)
+            else:
+                validation, train = part == fold + 1, allowed & (part <= fold)
+            yield (repeat, fold), validation, train
+
+
+def _n_folds(rows: _Rows, recipe: SplitRecipe, row_idx: Ints, ledger: Ledger) -> int:
+    if rows.moment is not None:
+        n_units, word, most = len(np.unique(rows.moment[row_idx])), "moments of time", -1
+    elif rows.unit is not None:
+        n_units, word, most = len(np.unique(rows.unit[row_idx])), "groups of rows", 0
+    else:
+        n_units, word, most = len(row_idx), "rows", 0
+    if n_units < 2:
+        raise UserError(
+            f"{n_units} {word} cannot be split into folds",
+            where="option split.folds",
+            fix="Bring more rows, choose another group or time column, or set split.folds = 0",
+        )
+    n_folds = min(recipe.folds, n_units + most)
+    if n_folds < recipe.folds:
+        ledger.add(
+            f"{recipe.folds} folds reduced to {n_folds}",
+            where="split",
+            why=f"there are only {n_units} {word}",
+            undo="split.folds",
+        )
+    return n_folds
+
+
+def _tell_rare_classes(rows: _Rows, row_idx: Ints, n_folds: int, ledger: Ledger) -> None:
+    y = rows.y[row_idx]
+    unit = row_idx if rows.unit is None else rows.unit[row_idx]
+    n_rows = np.bincount(y, minlength=rows.n_classes)
+    for class_idx in np.flatnonzero((n_rows > 0) & (n_rows < 10 * n_folds)):
+        n_units = len(np.unique(unit[y == class_idx]))
+        if n_units >= n_folds:
+            continue
+        which = f"{n_rows[class_idx]} row(s)"
+        if rows.unit is not None:
+            which += f" in {n_units} group(s)"
+        lost = "its fold trains without it" if n_units == 1 else "some folds validate without it"
+        ledger.add(
+            "rare class spread over fewer folds than there are",
+            where=f"class {rows.names[class_idx]!r}",
+            why=f"it has {which} for {n_folds} folds, so {lost}",
+            undo="split.folds",
+        )
+
+
+def _tell_untrained_classes(rows: _Rows, allowed: Mask, ledger: Ledger) -> None:
+    n_left = np.bincount(rows.y[allowed], minlength=rows.n_classes)
+    n_all = np.bincount(rows.y, minlength=rows.n_classes)
+    for class_idx in np.flatnonzero((n_left == 0) & (n_all > 0)):
+        ledger.add(
+            "class left untrained",
+            where=f"class {rows.names[class_idx]!r}",
+            why=f"all of its {n_all[class_idx]} row(s) are test rows",
+            undo="split.holdout",
+        )
+
+
+def _check_training(rows: _Rows, split: Split) -> None:
+    for (repeat, fold), train in zip(split.member_fold, split.train, strict=True):
+        n_present = int((np.bincount(rows.y[train], minlength=rows.n_classes) > 0).sum())
+        if n_present < 2:
+            option = "split.group" if rows.moment is None else "split.time"
+            raise UserError(
+                f"member {fold} of repeat {repeat} would train on {int(train.sum())} rows"
+                f" of {n_present} class(es)",
+                where="split",
+                fix=f"Use fewer folds, leave out a smaller share, or drop {option}",
+            )
+
+
+def _dealt(
+    rows: _Rows,
+    recipe: SplitRecipe,
+    row_idx: Ints,
+    quota: Floats,
+    seeds: tuple[int, int, int],
+) -> Ints:
+    y = rows.y[row_idx] if recipe.stratify else np.zeros(len(row_idx), dtype=np.int64)
+    unit = None if rows.unit is None else _ranks(rows.unit[row_idx])
+    return deal(y, unit, quota, rng=np.random.default_rng(seeds))

@@ -1,0 +1,62 @@
+"""A table in memory: Polars columns with the name of where they came from.
+
+Readers make tables; everything above selects rows and columns of them. No file
+is opened here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from assay.errors import UserError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows and named columns.
+
+    Attributes:
+        frame: The data, N rows.
+        source: Where it came from, for messages ("titanic.csv").
+    """
+
+    frame: pl.DataFrame
+    source: str = "table"
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows N."""
+        return self.frame.height
+
+    @property
+    def names(self) -> list[str]:
+        """Column names, in order."""
+        return self.frame.columns
+
+    def column(self, name: str) -> pl.Series:
+        """Return one column.
+
+        Raises:
+            UserError: The table has no such column; the nearest name is offered.
+        """
+        if name not in self.frame.columns:
+            raise UserError(
+                f"there is no column {name!r}",
+                where=self.source,
+                fix=did_you_mean(name, self.names),
+            )
+        return self.frame.get_column(name)
+
+    def take(self, row_idx: np.ndarray) -> "Table":
+        """Return the rows at `row_idx`, shape (M,), integers in [0, N)."""
+        return self.with_frame(self.frame[row_idx])
+
+    def drop(self, names: Iterable[str]) -> "Table":
+        """Return the table without the named columns; unknown names are ignored."""
+        return self.with_frame(self.frame.drop(list(names), strict=False))
+
+    def with_frame(self, frame: pl.DataFrame) -> "Table":
+        """Return a table of other data with the same source."""
+        return Table(frame=frame, source=self.source)

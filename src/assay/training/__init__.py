@@ -1,0 +1,1 @@
+"""Training populations: batches, losses, optimizers and the loop."""

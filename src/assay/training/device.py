@@ -1,0 +1,57 @@
+"""Where and in which precision to compute."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from assay.errors import UserError
+from assay.recipe import TrainRecipe
+
+_SMALL_STEP = 1 << 17  # below this many activations a second thread costs more than it gives
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; "auto" is a GPU where there is one.
+
+    Raises:
+        UserError: No such device; the message lists those there are.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    present = ["cpu", *(f"cuda:{idx}" for idx in range(torch.cuda.device_count()))]
+    if name == "cuda" and len(present) > 1:
+        return torch.device("cuda")
+    if name not in present:
+        raise UserError(
+            f"there is no device {name!r}",
+            where="train.device",
+            fix=f"Present: {', '.join(present)}",
+        )
+    return torch.device(name)
+
+
+@contextlib.contextmanager
+def computing(recipe: TrainRecipe, device: torch.device, *, step_size: int) -> Iterator[None]:
+    """Set threads, denormals and precision for a training, and set them back.
+
+    Args:
+        recipe: Its `precision`: "bfloat16" rounds the inputs of matrix products.
+        device: Where the training runs.
+        step_size: Activations of one step's widest layer, K * B * D.
+    """
+    threads = torch.get_num_threads()
+    precision = torch.get_float32_matmul_precision()
+    is_half = recipe.precision == "bfloat16"
+    if step_size < _SMALL_STEP:
+        torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if is_half and device.type == "cpu":
+        torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cuda", torch.bfloat16, enabled=is_half and device.type == "cuda"):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)

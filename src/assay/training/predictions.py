@@ -1,0 +1,81 @@
+"""What trained members say of rows: out of fold, and member by member."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assay.nn.network import Network
+from assay.training.rows import EncodedRows, RowSet
+
+
+@dataclass(frozen=True)
+class MemberScores:
+    """Each member's scores on rows of its own.
+
+    Attributes:
+        accuracy: Shape (K,), in [0, 1].
+        log_loss: Shape (K,), natural logarithm.
+    """
+
+    accuracy: np.ndarray
+    log_loss: np.ndarray
+
+
+@torch.no_grad()
+def member_probabilities(network: Network, rows: EncodedRows) -> np.ndarray:
+    """Return each member's probabilities of every row, shape (K, N, C), float32."""
+    network.eval()
+    parts = [network.member_proba(inputs).float().cpu() for _, inputs in rows.all_in_spans()]
+    proba: np.ndarray = torch.cat(parts, dim=1).numpy()
+    return proba
+
+
+@torch.no_grad()
+def score_members(
+    network: Network, rows: EncodedRows, y: np.ndarray, row_set: RowSet
+) -> MemberScores:
+    """Score each member on its rows of `row_set`.
+
+    Args:
+        network: Trained.
+        rows: N encoded rows.
+        y: Class indices, shape (N,).
+        row_set: At least one row for each member.
+    """
+    network.eval()
+    device = rows.device
+    row_idx, mask = row_set.row_idx.to(device), row_set.mask().double().to(device)
+    labels = torch.from_numpy(y).to(device)
+    n_correct = torch.zeros(network.n_members, dtype=torch.float64, device=device)
+    total_loss = torch.zeros_like(n_correct)
+    for span, inputs in rows.in_spans(row_idx):
+        proba = network.member_proba(inputs).double()  # (K, B, C)
+        own = labels[row_idx[:, span]]
+        chosen = proba.gather(2, own.unsqueeze(2)).squeeze(2)
+        n_correct += ((proba.argmax(dim=2) == own) * mask[:, span]).sum(dim=1)
+        total_loss -= (chosen.clamp_min(1e-15).log() * mask[:, span]).sum(dim=1)
+    counts = mask.sum(dim=1)
+    return MemberScores((n_correct / counts).cpu().numpy(), (total_loss / counts).cpu().numpy())
+
+
+@torch.no_grad()
+def out_of_fold(network: Network, rows: EncodedRows, validation: RowSet) -> np.ndarray:
+    """Average, for each row, the members that left it out.
+
+    Returns:
+        Shape (N, C), float64; NaN for rows that every member learnt from.
+    """
+    network.eval()
+    is_row = validation.mask().bool()
+    total = torch.zeros(rows.n_rows, network.n_classes, dtype=torch.float64)
+    counts = torch.zeros(rows.n_rows, dtype=torch.float64)
+    for span, inputs in rows.in_spans(validation.row_idx.to(rows.device)):
+        proba = network.member_proba(inputs).double().cpu()
+        kept: Tensor = is_row[:, span]
+        chosen = validation.row_idx[:, span][kept]
+        total.index_add_(0, chosen, proba[kept])
+        counts.index_add_(0, chosen, torch.ones(len(chosen), dtype=torch.float64))
+    mean: np.ndarray = (total / counts.unsqueeze(1)).numpy()
+    return mean

@@ -1,0 +1,106 @@
+"""The core graph says in ONNX Runtime what the network says in PyTorch."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from assay.core import CoreGraph
+from assay.encode import Arrays, TableEncoder
+from assay.nn.core_graph import Calibration, build_core_graph
+from assay.nn.network import Network
+from assay.recipe import Recipe
+from assay.schema import ColumnSpec, Kind, Schema
+from assay.table import Table
+from assay.training.predictions import member_probabilities
+from assay.training.rows import EncodedRows
+
+N_ROWS = 64
+
+
+def make_table(rng) -> tuple[Table, Schema]:
+    frame = pl.DataFrame(
+        {
+            "number": rng.normal(size=N_ROWS),
+            "gaps": [None if idx % 3 == 0 else float(idx) for idx in range(N_ROWS)],
+            "few": [["x", "y", "z", None][idx % 4] for idx in range(N_ROWS)],
+            "two": [["no", "yes"][idx % 2] for idx in range(N_ROWS)],
+            "many": [f"level {idx % 20}" for idx in range(N_ROWS)],
+            "words": [f"some text {idx}" for idx in range(N_ROWS)],
+        }
+    )
+    kinds = [Kind.NUMERIC] * 2 + [Kind.CATEGORICAL] * 3 + [Kind.TEXT]
+    columns = zip(frame.columns, kinds, strict=True)
+    return Table(frame), Schema(tuple(ColumnSpec(name, kind, "") for name, kind in columns))
+
+
+def make_network(rng, options: dict) -> tuple[Network, Arrays]:
+    table, schema = make_table(rng)
+    recipe = Recipe.from_dict({"model": {"hidden": [12, 9]}}).with_options(options)
+    encoder = TableEncoder.fit(table, schema, recipe.encode)
+    n_classes = 2 if recipe.model.output == "sigmoid" else 3
+    network = Network(encoder, recipe.model, n_members=3, n_classes=n_classes, seed=0)
+    arrays = encoder.transform(table)
+    network.fit(arrays, rng.random((3, N_ROWS)) < 0.7)
+    with torch.no_grad():  # the last layer starts at zero: make members differ
+        for parameter in filter(lambda p: p.requires_grad, network.parameters()):
+            parameter += 0.3 * torch.from_numpy(rng.normal(size=parameter.shape)).float()
+    return network, arrays
+
+
+def strange(arrays: Arrays) -> Arrays:
+    """Add missing cells, unseen levels and numbers far out of range."""
+    numeric, codes = arrays.numeric.copy(), arrays.codes.copy()
+    numeric[0], numeric[1], numeric[2] = np.nan, 1e30, -1e30
+    codes[3], codes[4] = 0, 1
+    return Arrays(numeric, codes, arrays.text)
+
+
+OPTIONS = [
+    {},
+    {"model.activation": "gelu", "encode.scale": "standard", "encode.clip": False},
+    {"model.activation": "selu", "encode.categorical": "one_hot_drop_first"},
+    {"model.activation": "leaky_relu", "encode.categorical": "label", "encode.bins": 0},
+    {"model.activation": "tanh", "encode.categorical": "embedding", "model.output": "sigmoid"},
+    {"model.activation": "sigmoid", "model.input_scale": False, "encode.min_count": 5},
+    {"model.activation": "identity", "model.hidden": []},
+    {"model.activation": "relu", "encode.columns.gaps.clip": False},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: str(options)[1:40])
+def test_core_graph_equals_the_network(options, rng):
+    network, arrays = make_network(rng, options)
+    arrays = strange(arrays)
+    rows = EncodedRows(network, arrays, torch.device("cpu"))
+    average = member_probabilities(network, rows).astype(np.float64).mean(axis=0)
+    found = CoreGraph(build_core_graph(network, Calibration())).run(arrays)
+    np.testing.assert_allclose(found, average, atol=2e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_calibration_is_part_of_the_graph(rng):
+    network, arrays = make_network(rng, {})
+    plain = CoreGraph(build_core_graph(network, Calibration())).run(arrays).astype(np.float64)
+    found = CoreGraph(build_core_graph(network, Calibration(2.0, 0.1))).run(arrays)
+    expected = plain**0.5 / (plain**0.5).sum(axis=1, keepdims=True) * 0.9 + 0.1 / 3
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_one_row_at_a_time_equals_the_batch(rng):
+    network, arrays = make_network(rng, {})
+    core = CoreGraph(build_core_graph(network, Calibration()))
+    singly = np.concatenate([core.run(arrays.take(slice(i, i + 1))) for i in range(N_ROWS)])
+    np.testing.assert_allclose(singly, core.run(arrays), atol=1e-6)
+
+
+def test_no_rows_give_no_probabilities(rng):
+    network, arrays = make_network(rng, {})
+    core = CoreGraph(build_core_graph(network, Calibration()))
+    assert core.run(arrays.take(slice(0, 0))).shape == (0, 3)
+
+
+def test_the_same_network_gives_the_same_bytes(rng):
+    network, _ = make_network(rng, {})
+    first, second = (build_core_graph(network, Calibration(1.5)) for _ in range(2))
+    assert first == second

@@ -1,0 +1,192 @@
+"""The loop trains each member on its rows alone and keeps its best epoch."""
+
+import numpy as np
+import pytest
+import torch
+
+from assay.encode import Arrays, TableEncoder
+from assay.encode.features import NumericFeature
+from assay.errors import UserError
+from assay.nn.network import Network
+from assay.recipe import ModelRecipe, TrainRecipe
+from assay.training.loop import History, Silent, auto_batch_size, auto_epochs, train_population
+from assay.training.predictions import member_probabilities, out_of_fold, score_members
+from assay.training.rows import EncodedRows, Lesson, RowSet
+
+CPU = torch.device("cpu")
+ENCODER = TableEncoder(
+    numeric=tuple(
+        NumericFeature(f"x{idx}", "value", "none", 1.0, False, 0, "median", 0.0, False)
+        for idx in range(3)
+    ),
+    categorical=(),
+    text=(),
+)
+SMALL = ModelRecipe(hidden=(8,), dropout=0.1)
+TRAIN = TrainRecipe(epochs=6, batch_size=16, learning_rate=0.02)
+
+
+def make_rows(rng, n_rows: int = 120) -> tuple[Arrays, np.ndarray]:
+    x = rng.normal(size=(n_rows, 3)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] * x[:, 2] > 0).astype(np.int64)
+    return Arrays(x, np.zeros((n_rows, 0), np.int32), np.zeros((n_rows, 0), np.float32)), y
+
+
+def fold_masks(n_rows: int, n_members: int) -> np.ndarray:
+    return np.stack([np.arange(n_rows) % n_members != idx for idx in range(n_members)])
+
+
+def train(
+    arrays: Arrays,
+    y: np.ndarray,
+    masks: np.ndarray,
+    recipe: TrainRecipe = TRAIN,
+    *,
+    model: ModelRecipe = SMALL,
+    weight: np.ndarray | None = None,
+    cache_bytes: int = 1 << 30,
+) -> tuple[Network, Lesson, History]:
+    network = Network(ENCODER, model, n_members=len(masks), n_classes=2, seed=0)
+    network.fit(arrays, masks)
+    rows = EncodedRows(network, arrays, CPU, cache_bytes=cache_bytes)
+    lesson = Lesson(
+        rows,
+        torch.from_numpy(y),
+        RowSet.of(masks),
+        RowSet.of(~masks),
+        weight=None if weight is None else torch.from_numpy(weight),
+    )
+    return network, lesson, train_population(network, lesson, recipe, seed=0, observer=Silent())
+
+
+def weights(network: Network, member_idx: int) -> torch.Tensor:
+    return torch.cat([p[member_idx].detach().flatten() for p in network.parameters()])
+
+
+def test_training_learns_and_validation_loss_falls(rng):
+    arrays, y = make_rows(rng, 400)
+    _, _, history = train(arrays, y, fold_masks(400, 4), TRAIN.model_copy(update={"epochs": 30}))
+    losses = np.stack(history.validation_log_loss)
+    assert losses.min(axis=0).max() < 0.5 * np.log(2)
+
+
+def test_same_seed_gives_the_same_bytes(rng):
+    arrays, y = make_rows(rng)
+    runs = [train(arrays, y, fold_masks(120, 3))[0] for _ in range(2)]
+    assert torch.equal(weights(runs[0], 1), weights(runs[1], 1))
+
+
+def test_a_member_is_untouched_by_changes_of_its_validation_rows(rng):
+    arrays, y = make_rows(rng)
+    masks = fold_masks(120, 3)
+    recipe = TRAIN.model_copy(update={"keep": "last"})
+    before, _, _ = train(arrays, y, masks, recipe)
+    changed = Arrays(arrays.numeric.copy(), arrays.codes, arrays.text)
+    changed.numeric[~masks[0]] = 1e6
+    flipped = np.where(masks[0], y, 1 - y)
+    after, _, _ = train(changed, flipped, masks, recipe)
+    assert torch.equal(weights(before, 0), weights(after, 0))
+    assert not torch.equal(weights(before, 1), weights(after, 1))
+
+
+def test_a_member_is_the_same_alone_and_in_a_population(rng):
+    arrays, y = make_rows(rng)
+    masks = fold_masks(120, 3)
+    model = ModelRecipe(hidden=(8,), dropout=0.0)
+    together, _, _ = train(arrays, y, masks, model=model)
+    alone, _, _ = train(arrays, y, masks[:1], model=model)
+    torch.testing.assert_close(weights(together, 0), weights(alone, 0), rtol=0, atol=1e-5)
+
+
+def test_kept_inputs_and_inputs_encoded_by_batch_agree(rng):
+    arrays, y = make_rows(rng)
+    kept, _, _ = train(arrays, y, fold_masks(120, 3))
+    fresh, _, _ = train(arrays, y, fold_masks(120, 3), cache_bytes=0)
+    torch.testing.assert_close(weights(kept, 2), weights(fresh, 2), rtol=0, atol=1e-6)
+
+
+def test_members_with_fewer_rows_are_padded_without_effect(rng):
+    arrays, y = make_rows(rng, 100)
+    uneven = np.ones((2, 100), dtype=bool)
+    uneven[1, 93:] = False
+    model = ModelRecipe(hidden=(8,), dropout=0.0)
+    recipe = TRAIN.model_copy(update={"batch_size": 50, "keep": "last", "schedule": "constant"})
+    together, _, _ = train(arrays, y, uneven, recipe, model=model)
+    alone, _, _ = train(arrays, y, uneven[:1], recipe, model=model)
+    torch.testing.assert_close(weights(together, 0), weights(alone, 0), rtol=0, atol=1e-5)
+    assert torch.isfinite(weights(together, 1)).all()
+
+
+def test_sample_weights_count_rows(rng):
+    arrays, y = make_rows(rng, 40)
+    doubled = Arrays(*(np.concatenate([part, part[:20]]) for part in
+                       (arrays.numeric, arrays.codes, arrays.text)))
+    model = ModelRecipe(hidden=(4,), dropout=0.0)
+    # One full batch an epoch: the order of rows does not matter.
+    recipe = TRAIN.model_copy(update={"batch_size": 1000, "keep": "last", "optimizer": "sgd"})
+    everyone = np.ones((1, 40), dtype=bool)
+    weight = np.array([2.0] * 20 + [1.0] * 20, dtype=np.float32)
+    weighted, _, _ = train(arrays, y, everyone, recipe, model=model, weight=weight)
+    repeated, _, _ = train(
+        doubled, np.concatenate([y, y[:20]]), np.ones((1, 60), dtype=bool), recipe, model=model
+    )
+    torch.testing.assert_close(weights(weighted, 0), weights(repeated, 0), rtol=0, atol=1e-5)
+
+
+def test_each_member_keeps_the_epoch_of_its_best_validation_loss(rng):
+    arrays, y = make_rows(rng)
+    masks = fold_masks(120, 3)
+    recipe = TRAIN.model_copy(update={"epochs": 25, "learning_rate": 0.2, "patience": 0})
+    network, lesson, history = train(arrays, y, masks, recipe)
+    losses = np.stack(history.validation_log_loss)
+    np.testing.assert_array_equal(history.best_epoch, losses.argmin(axis=0) + 1)
+    scores = score_members(network, lesson.rows, y, lesson.validation)
+    np.testing.assert_allclose(scores.log_loss, losses.min(axis=0), atol=1e-5)
+
+
+def test_patience_ends_the_training_early(rng):
+    arrays, y = make_rows(rng)
+    noise = rng.permutation(y)
+    recipe = TRAIN.model_copy(update={"epochs": 200, "learning_rate": 0.2, "patience": 5})
+    _, _, history = train(arrays, noise, fold_masks(120, 3), recipe)
+    assert len(history.train_loss) == history.best_epoch.max() + 5
+
+
+def test_out_of_fold_uses_only_members_that_left_the_row_out(rng):
+    arrays, y = make_rows(rng)
+    masks = fold_masks(120, 3)
+    network, lesson, _ = train(arrays, y, masks)
+    every = member_probabilities(network, lesson.rows)
+    found = out_of_fold(network, lesson.rows, lesson.validation)
+    expected = np.stack([every[row % 3, row] for row in range(120)])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_rows_that_everyone_learnt_from_have_no_out_of_fold_prediction(rng):
+    arrays, y = make_rows(rng)
+    network, lesson, _ = train(arrays, y, np.ones((2, 120), dtype=bool))
+    assert np.isnan(out_of_fold(network, lesson.rows, lesson.validation)).all()
+
+
+def test_divergence_is_an_error_that_names_the_rate(rng):
+    arrays, y = make_rows(rng)
+    wild = TrainRecipe(epochs=20, learning_rate=1e30, optimizer="sgd", schedule="constant")
+    with pytest.raises(UserError, match="diverged"):
+        train(arrays, y, fold_masks(120, 2), wild)
+
+
+def test_an_absent_device_is_named_with_those_present():
+    from assay.training.device import choose_device
+
+    with pytest.raises(UserError, match=r"'cuda:7'.*Present: cpu"):
+        choose_device("cuda:7")
+
+
+def test_automatic_batches_grow_and_epochs_shrink_with_rows():
+    assert [auto_batch_size(n) for n in (500, 5_000, 20_000, 90_000, 10**6)] == [
+        64, 128, 256, 512, 1024,
+    ]  # fmt: skip
+    assert auto_epochs(500) == 64
+    cost = [n * auto_epochs(n) for n in (10_000, 100_000, 1_000_000)]
+    assert cost[1] <= 10 * cost[0]
+    assert cost[2] <= 10 * cost[1]
