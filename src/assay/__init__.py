@@ -1,9 +1,9 @@
 """assay: train neural networks on a table, and test them honestly.
 
-    import assay
-    model = assay.train("titanic.csv", target="Survived")
-    model.predict_proba(new_passengers)
-    model.save("titanic.assay")
+import assay
+model = assay.train("titanic.csv", target="Survived")
+model.predict_proba(new_passengers)
+model.save("titanic.assay")
 """
 
 import importlib

@@ -65,6 +65,8 @@ class _Samples:
     y: np.ndarray
     split: Split
     roles: Roles
+    encoder: TableEncoder
+    typical: dict[str, list[float]]
 
 
 def run(
@@ -85,18 +87,10 @@ def run(
     ledger = Ledger()
 
     observer.on_stage("reading")
-    table = read_table(source, recipe.read, ledger)
-    target = _fit_target(table, recipe)
-    features, y, roles = _labelled(table, target, recipe, ledger)
-    test = _read_test(test_source, target, recipe, ledger)
-
-    observer.on_stage("preparing")
-    preparation = Preparation.fit(features, recipe, ledger, roles=roles.names)
-    typed = preparation.apply(features, recipe, is_training=True)
-    split = _split(typed, y, target, recipe, roles, ledger)
-    learnable = typed.take(np.flatnonzero(~split.test))
-    encoder = TableEncoder.fit(learnable, preparation.schema, recipe.encode)
-    samples = _Samples(encoder.transform(typed), y, split, roles)
+    prepared = _prepare(source, recipe, ledger, observer=observer)
+    test = _read_test(test_source, prepared.target, recipe, ledger)
+    samples = _encode(prepared, recipe, ledger)
+    target, encoder, split = prepared.target, samples.encoder, samples.split
 
     observer.on_stage("training")
     network = Network(
@@ -114,15 +108,62 @@ def run(
 
     observer.on_stage("evaluating")
     oof = out_of_fold(network, rows, lesson.validation)
-    calibration = _fit_calibration(oof, y, recipe)
+    calibration = _fit_calibration(oof, samples.y, recipe)
     graph = build_core_graph(network, calibration)
-    predictor = Predictor(preparation, encoder, target, graph, recipe)
+    predictor = Predictor(prepared.preparation, encoder, target, graph, recipe)
     _check_parity(predictor, network, rows, samples.arrays, calibration)
     evaluation = _evaluate(predictor, network, lesson, samples, oof, calibration)
     if test is not None:
         evaluation["test"] = _evaluate_test(predictor, network, *test, device=rows.device)
     evaluation["training"] = _describe_training(network, history, recipe)
-    return Trained(predictor, ledger, evaluation, network.arrays(), _typical(typed, preparation))
+    return Trained(predictor, ledger, evaluation, network.arrays(), samples.typical)
+
+
+@dataclass
+class _Prepared:
+    """Typed rows with their classes; `typed` is given up once it is encoded."""
+
+    target: TargetEncoder
+    preparation: Preparation
+    typed: Table
+    y: np.ndarray
+    roles: Roles
+
+
+def _prepare(source: object, recipe: Recipe, ledger: Ledger, *, observer: Observer) -> _Prepared:
+    """Read and cast; the raw table is gone when this returns."""
+    table = read_table(source, recipe.read, ledger)
+    target = _fit_target(table, recipe)
+    features, y = take_labelled(table, target, ledger, missing=recipe.read.missing)
+    del table
+    roles = read_roles(features, recipe)
+    observer.on_stage("preparing")
+    preparation = Preparation.fit(features, recipe, ledger, roles=roles.names)
+    typed = preparation.apply(features, recipe, is_training=True)
+    return _Prepared(target, preparation, typed, y, roles)
+
+
+def _encode(prepared: _Prepared, recipe: Recipe, ledger: Ledger) -> _Samples:
+    """Split, then encode; the typed table is gone when this returns."""
+    typed, y, roles = prepared.typed, prepared.y, prepared.roles
+    split = make_split(
+        y,
+        recipe.split,
+        seed=recipe.seed,
+        groups=roles.groups,
+        time=roles.time,
+        duplicate_of=duplicate_groups(typed.frame),
+        n_classes=prepared.target.n_classes,
+        class_names=prepared.target.classes,
+        ledger=ledger,
+    )
+    has_test = bool(split.test.any())
+    learnable = typed.take(np.flatnonzero(~split.test)) if has_test else typed
+    encoder = TableEncoder.fit(learnable, prepared.preparation.schema, recipe.encode)
+    arrays = encoder.transform(typed)
+    typical = _typical(typed, prepared.preparation)
+    prepared.typed = typed.take(np.zeros(0, dtype=np.int64))
+    return _Samples(arrays, y, split, roles, encoder, typical)
 
 
 def _fit_target(table: Table, recipe: Recipe) -> TargetEncoder:
@@ -143,13 +184,6 @@ def _fit_target(table: Table, recipe: Recipe) -> TargetEncoder:
     return target
 
 
-def _labelled(
-    table: Table, target: TargetEncoder, recipe: Recipe, ledger: Ledger
-) -> tuple[Table, np.ndarray, Roles]:
-    features, y = take_labelled(table, target, ledger, missing=recipe.read.missing)
-    return features, y, read_roles(features, recipe)
-
-
 def _read_test(
     source: object | None, target: TargetEncoder, recipe: Recipe, ledger: Ledger
 ) -> tuple[Table, np.ndarray] | None:
@@ -157,26 +191,6 @@ def _read_test(
         return None
     table = read_table(source, recipe.read, ledger)
     return take_labelled(table, target, ledger, missing=recipe.read.missing)
-
-
-def _split(
-    typed: Table,
-    y: np.ndarray,
-    target: TargetEncoder,
-    recipe: Recipe,
-    roles: Roles,
-    ledger: Ledger,
-) -> Split:
-    return make_split(
-        y,
-        recipe.split,
-        seed=recipe.seed,
-        groups=roles.groups,
-        time=roles.time,
-        duplicate_of=duplicate_groups(typed.frame),
-        n_classes=target.n_classes,
-        ledger=ledger,
-    )
 
 
 def _lesson(rows: EncodedRows, samples: _Samples, recipe: Recipe, *, n_classes: int) -> Lesson:

@@ -5,7 +5,7 @@ runs the core graph. Training encodes its rows by the same steps. PyTorch is nev
 imported here.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,16 +32,24 @@ class Preparation:
     Attributes:
         raw_schema: Columns that are read from the raw table.
         expressions: New columns: name to SQL expression, in order.
-        schema: Columns after derivation, without those dropped.
+        derived_schema: The new columns.
+        dropped: Columns that are left out once the new ones are made.
     """
 
     raw_schema: Schema
     expressions: Mapping[str, str]
-    schema: Schema
+    derived_schema: Schema
+    dropped: tuple[str, ...]
+
+    @property
+    def schema(self) -> Schema:
+        """Columns of the typed table that `apply` returns."""
+        columns = (*self.raw_schema.columns, *self.derived_schema.columns)
+        return Schema(tuple(column for column in columns if column.name not in self.dropped))
 
     @classmethod
     def fit(
-        cls, raw: Table, recipe: Recipe, ledger: Ledger, *, roles: Collection[str] = ()
+        cls, raw: Table, recipe: Recipe, ledger: Ledger, *, roles: Mapping[str, str] | None = None
     ) -> "Preparation":
         """Decide what each column is, before and after derivation.
 
@@ -49,30 +57,29 @@ class Preparation:
             raw: The table as read, without the target.
             recipe: Kinds, expressions and columns to drop.
             ledger: Told what is set aside, and why.
-            roles: Columns used for groups, time or weights; they are no features.
+            roles: Columns used otherwise and for what; they are no features.
 
         Raises:
             UserError: A name in `kinds` or `drop` that is no column, or an
                 expression that fails.
         """
-        derived_names = list(recipe.derive)
-        _check_names("kinds", recipe.kinds, [*raw.names, *derived_names])
-        _check_names("drop", recipe.drop, [*raw.names, *derived_names])
-        used = referenced_columns(recipe.derive) - set(derived_names)
-        unread = [name for name in recipe.drop if name in raw.names and name not in used]
-        raw_schema = _infer(raw.drop(unread), recipe, ledger, roles=roles)
+        names = [*raw.names, *recipe.derive]
+        _check_names("kinds", recipe.kinds, names)
+        _check_names("drop", recipe.drop, names)
+        read_by_expressions = referenced_columns(recipe.derive) if recipe.derive else set()
+        unread = [name for name in recipe.drop if name not in read_by_expressions]
+        raw_schema = _infer(raw.drop(unread), recipe, ledger, roles=roles or {})
         for name in recipe.drop:
             ledger.add("column dropped", where=name, why="named in the recipe", undo="drop")
-        typed = apply_schema(raw, raw_schema, recipe, is_training=True)
-        derived = derive(typed, recipe.derive)
-        own = derived.with_frame(derived.frame.select(derived_names))
-        derived_schema = _infer(own, recipe, ledger, roles=())
-        columns = (*raw_schema.columns, *derived_schema.columns)
-        kept = tuple(column for column in columns if column.name not in recipe.drop)
-        return cls(raw_schema, dict(recipe.derive), Schema(kept))
+        derived_schema = Schema(())
+        if recipe.derive:
+            typed = apply_schema(raw, raw_schema, recipe, is_training=True)
+            new_columns = _derived(typed, recipe.derive)
+            derived_schema = _infer(new_columns, recipe, ledger, roles={})
+        return cls(raw_schema, dict(recipe.derive), derived_schema, recipe.drop)
 
     def apply(self, raw: Table, recipe: Recipe, *, is_training: bool) -> Table:
-        """Cast, derive and cast again.
+        """Cast the raw columns, derive new ones and cast those.
 
         Raises:
             UserError: A missing column, a cell that does not fit its column's
@@ -80,11 +87,18 @@ class Preparation:
         """
         typed = apply_schema(raw, self.raw_schema, recipe, is_training=is_training)
         if self.expressions:
-            typed = derive(typed, self.expressions)
-        return apply_schema(typed, self.schema, recipe, is_training=is_training)
+            new_columns = _derived(typed, self.expressions)
+            cast = apply_schema(new_columns, self.derived_schema, recipe, is_training=is_training)
+            typed = typed.with_frame(typed.frame.hstack(cast.frame))
+        return typed.drop(self.dropped)
 
 
-def _infer(table: Table, recipe: Recipe, ledger: Ledger, *, roles: Collection[str]) -> Schema:
+def _derived(typed: Table, expressions: Mapping[str, str]) -> Table:
+    derived = derive(typed, expressions)
+    return derived.with_frame(derived.frame.select(list(expressions)))
+
+
+def _infer(table: Table, recipe: Recipe, ledger: Ledger, *, roles: Mapping[str, str]) -> Schema:
     known = {name: kind for name, kind in recipe.kinds.items() if name in table.names}
     own_recipe = recipe.model_copy(update={"kinds": known, "drop": ()})
     return infer_schema(table, own_recipe, ledger, roles=roles)

@@ -239,13 +239,13 @@ class Recipe(_Section):
     drop: tuple[str, ...] = Field((), description="columns to leave out, by name")
     kinds: dict[str, Kind] = Field({}, description="kinds of columns that you know better")
     derive: dict[str, str] = Field({}, description="new columns: name = SQL expression")
-    read: ReadRecipe = ReadRecipe()  # type: ignore[call-arg]
-    split: SplitRecipe = SplitRecipe()  # type: ignore[call-arg]
-    encode: EncodeRecipe = EncodeRecipe()  # type: ignore[call-arg]
-    model: ModelRecipe = ModelRecipe()  # type: ignore[call-arg]
-    train: TrainRecipe = TrainRecipe()  # type: ignore[call-arg]
-    evaluate: EvaluateRecipe = EvaluateRecipe()  # type: ignore[call-arg]
-    predict: PredictRecipe = PredictRecipe()  # type: ignore[call-arg]
+    read: ReadRecipe = ReadRecipe()
+    split: SplitRecipe = SplitRecipe()
+    encode: EncodeRecipe = EncodeRecipe()
+    model: ModelRecipe = ModelRecipe()
+    train: TrainRecipe = TrainRecipe()
+    evaluate: EvaluateRecipe = EvaluateRecipe()
+    predict: PredictRecipe = PredictRecipe()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, where: str = "recipe") -> "Recipe":

@@ -1,6 +1,6 @@
 """Columns with a role: groups, time and weights, as arrays."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +20,31 @@ class Roles:
     """What the rows are besides features.
 
     Attributes:
-        names: Columns that have a role; they feed no network.
+        names: Columns that have a role, and which; they feed no network.
         groups: Shape (N,), int64, equal for rows that stay together, or None.
         time: Shape (N,), float64, later is larger, or None.
         weight: Shape (N,), float32, positive or 0, or None for all 1.
     """
 
-    names: tuple[str, ...] = ()
+    names: Mapping[str, str]
     groups: np.ndarray | None = None
     time: np.ndarray | None = None
     weight: np.ndarray | None = None
+
+
+def named_roles(recipe: Recipe) -> dict[str, str]:
+    """Return the columns that the recipe gives a role, and which.
+
+    Example:
+        >>> named_roles(Recipe.from_dict({"split": {"group": "patient"}}))
+        {'patient': 'group'}
+    """
+    named = {
+        recipe.split.group: "group",
+        recipe.split.time: "time",
+        recipe.train.sample_weight: "sample weight",
+    }
+    return {name: role for name, role in named.items() if name}
 
 
 def read_roles(table: Table, recipe: Recipe) -> Roles:
@@ -41,7 +56,7 @@ def read_roles(table: Table, recipe: Recipe) -> Roles:
     """
     group, time, weight = recipe.split.group, recipe.split.time, recipe.train.sample_weight
     return Roles(
-        names=tuple(name for name in (group, time, weight) if name),
+        names=named_roles(recipe),
         groups=_groups(table, group, recipe.read.missing) if group else None,
         time=_ordered(table, time, recipe) if time else None,
         weight=_weights(table, weight) if weight else None,

@@ -105,6 +105,9 @@ def make_split(
 def duplicate_groups(frame: pl.DataFrame) -> Ints:
     """Number rows so that copies share a number: that of the first of them.
 
+    Rows are compared by a hash of 64 bits. In a million rows two unlike ones meet
+    once in 37 million tables, and would merely stay on the same side.
+
     Args:
         frame: N rows; missing cells equal each other, and so do NaN.
 
@@ -117,10 +120,10 @@ def duplicate_groups(frame: pl.DataFrame) -> Ints:
     """
     if frame.width == 0:
         return np.arange(frame.height, dtype=np.int64)
-    position = next(name for name in map(str, range(frame.width + 1)) if name not in frame.columns)
-    first = pl.col(position).first().over(frame.columns)
-    numbers = frame.with_row_index(position).select(first).to_series()
-    return numbers.to_numpy().astype(np.int64)
+    hashes = frame.hash_rows().to_numpy()
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    numbers: Ints = first[inverse.reshape(-1)].astype(np.int64)
+    return numbers
 
 
 @dataclass(frozen=True)

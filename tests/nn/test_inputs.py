@@ -156,7 +156,9 @@ def test_one_hot_can_leave_out_the_first_level():
 
 def test_missing_is_a_state_of_its_own_with_a_flag():
     layer = fitted_categorical(categorical(has_flag=True), [A, B, C, MISSING])
-    np.testing.assert_array_equal(apply_categorical(layer, [MISSING, A]), [[1, 0, 0, 0], [0, 1, 0, 0]])
+    np.testing.assert_array_equal(
+        apply_categorical(layer, [MISSING, A]), [[1, 0, 0, 0], [0, 1, 0, 0]]
+    )
 
 
 @pytest.mark.parametrize(("fill", "expected"), [("mode", [0, 1, 0]), ("constant", [0, 0, 1])])
@@ -167,12 +169,16 @@ def test_missing_levels_are_filled(fill, expected):
 
 def test_label_codes_rank_the_levels_that_were_seen():
     layer = fitted_categorical(categorical(encoding="label"), [A, C])
-    np.testing.assert_array_equal(apply_categorical(layer, [A, C, B, MISSING])[:, 0], [0, 1, -1, -1])
+    np.testing.assert_array_equal(
+        apply_categorical(layer, [A, C, B, MISSING])[:, 0], [0, 1, -1, -1]
+    )
 
 
 def test_plus_minus_is_minus_one_and_plus_one_in_the_order_of_levels():
     layer = fitted_categorical(categorical(encoding="plus_minus", levels=("M", "F")), [A, B])
-    np.testing.assert_array_equal(apply_categorical(layer, [A, B, MISSING, UNSEEN])[:, 0], [-1, 1, 0, 0])
+    np.testing.assert_array_equal(
+        apply_categorical(layer, [A, B, MISSING, UNSEEN])[:, 0], [-1, 1, 0, 0]
+    )
 
 
 def test_rare_levels_are_pooled_and_unseen_ones_join_them():

@@ -119,8 +119,9 @@ def test_members_with_fewer_rows_are_padded_without_effect(rng):
 
 def test_sample_weights_count_rows(rng):
     arrays, y = make_rows(rng, 40)
-    doubled = Arrays(*(np.concatenate([part, part[:20]]) for part in
-                       (arrays.numeric, arrays.codes, arrays.text)))
+    doubled = Arrays(
+        *(np.concatenate([part, part[:20]]) for part in (arrays.numeric, arrays.codes, arrays.text))
+    )
     model = ModelRecipe(hidden=(4,), dropout=0.0)
     # One full batch an epoch: the order of rows does not matter.
     recipe = TRAIN.model_copy(update={"batch_size": 1000, "keep": "last", "optimizer": "sgd"})

@@ -13,9 +13,7 @@ def test_softmax_form_equals_cross_entropy():
     for smoothing in (0.0, 0.1):
         found = member_losses(sample_losses(LOGITS, Y, label_smoothing=smoothing), None)
         for member_idx in range(2):
-            expected = F.cross_entropy(
-                LOGITS[member_idx], Y[member_idx], label_smoothing=smoothing
-            )
+            expected = F.cross_entropy(LOGITS[member_idx], Y[member_idx], label_smoothing=smoothing)
             torch.testing.assert_close(found[member_idx], expected)
 
 

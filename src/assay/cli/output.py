@@ -1,7 +1,9 @@
 """Standard output for data, standard error for talk, and files written whole."""
 
+import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -135,6 +137,8 @@ def write_frame(frame: "pl.DataFrame", out: str | None, kind: Format) -> None:
             for part in _parts(frame, kind):
                 file.write(part)
         return
+    if sys.stdout is None:  # closed by whoever started us: nobody wants the rows
+        return
     if kind == "parquet" and is_terminal():
         raise UserError("Parquet is no text for a terminal", fix="Give a file with -o")
     try:
@@ -147,27 +151,16 @@ def write_frame(frame: "pl.DataFrame", out: str | None, kind: Format) -> None:
         raise _cannot_write(error) from None
 
 
-def _parts(frame: "pl.DataFrame", kind: Format) -> "list[bytes] | _Slices":
+def _parts(frame: "pl.DataFrame", kind: Format) -> Iterator[bytes]:
+    """Yield the bytes of a table, text some rows at a time."""
     if kind == "parquet":
-        return [_encoded(frame, kind, is_first=True)]
-    return _Slices(frame, kind)
-
-
-class _Slices:
-    """The text of a table, some rows at a time."""
-
-    def __init__(self, frame: "pl.DataFrame", kind: Format) -> None:
-        self.frame, self.kind = frame, kind
-
-    def __iter__(self) -> Any:
-        for start in range(0, max(self.frame.height, 1), _SLICE_ROWS):
-            part = self.frame.slice(start, _SLICE_ROWS)
-            yield _encoded(part, self.kind, is_first=start == 0)
+        yield _encoded(frame, kind, is_first=True)
+        return
+    for start in range(0, max(frame.height, 1), _SLICE_ROWS):
+        yield _encoded(frame.slice(start, _SLICE_ROWS), kind, is_first=start == 0)
 
 
 def _encoded(frame: "pl.DataFrame", kind: Format, *, is_first: bool) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     if kind == "parquet":
         frame.write_parquet(buffer)

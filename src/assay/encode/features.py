@@ -160,7 +160,7 @@ def categorical_feature(
             fix=f'Declare kinds.{column} = "numeric", or use encoding',
         )
     fill = _chosen(own.fill, recipe.categorical_fill)
-    if fill in ("median", "mean"):
+    if fill == "median" or fill == "mean":
         raise UserError(f"fill = {fill!r} is for numeric columns", where=where)
     ordered = own.levels if own.levels is not None else levels
     filler = str(_chosen(own.fill_value, "")) if fill == "constant" else ""

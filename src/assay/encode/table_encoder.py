@@ -79,8 +79,10 @@ class TableEncoder:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that are read, each once."""
-        features = (*self.numeric, *self.categorical, *self.text)
-        return tuple(dict.fromkeys(feature.column for feature in features))
+        numeric = [feature.column for feature in self.numeric]
+        categorical = [feature.column for feature in self.categorical]
+        text = [feature.column for feature in self.text]
+        return tuple(dict.fromkeys(numeric + categorical + text))
 
     def transform(self, table: Table) -> Arrays:
         """Encode typed rows; see `Arrays` for shapes."""
@@ -131,7 +133,7 @@ def _numeric(series: pl.Series, spec: ColumnSpec, recipe: EncodeRecipe) -> list[
     if spec.kind == Kind.NUMERIC:
         n_unique = series.drop_nulls().n_unique()
         return [numeric_feature(spec.name, recipe, n_unique=n_unique, has_missing=has_missing)]
-    features = []
+    features: list[NumericFeature] = []
     for part in DATE_PARTS:
         values = date_part(series, part)
         n_unique = len(np.unique(values[~np.isnan(values)]))

@@ -50,7 +50,7 @@ class TargetEncoder:
         Raises:
             UserError: No value, one class only, or what looks like a regression.
         """
-        levels = canonical_levels(target, missing)
+        levels = canonical_levels(target, _markers(target, missing))
         distinct = levels.drop_nulls().unique().to_list()
         place = f"{where}, column {target.name!r}"
         if not distinct:
@@ -76,15 +76,19 @@ class TargetEncoder:
         `MISSING_TARGET` stands for an empty cell, `UNKNOWN_TARGET` for a class
         that the encoder does not know.
         """
-        levels = canonical_levels(target, missing)
+        # A class that looks like a missing marker ("-" beside "+") is a class.
+        markers = [marker for marker in missing if marker not in self.classes]
+        levels = canonical_levels(target, markers)
         index = {name: idx for idx, name in enumerate(self.classes)}
         codes = levels.replace_strict(index, default=UNKNOWN_TARGET, return_dtype=pl.Int64)
         codes = codes.set(levels.is_null(), MISSING_TARGET) if levels.null_count() else codes
-        return codes.to_numpy().astype(np.int64)
+        class_idx: np.ndarray = codes.to_numpy().astype(np.int64)
+        return class_idx
 
     def labels(self, class_idx: np.ndarray) -> np.ndarray:
         """Return the classes at `class_idx`, shape (N,), in the target's own type."""
-        return self.label_array()[class_idx]
+        labels: np.ndarray = self.label_array()[class_idx]
+        return labels
 
     def label_array(self) -> np.ndarray:
         """Return the C classes in the target's own type."""
@@ -104,6 +108,12 @@ class TargetEncoder:
     def from_dict(cls, data: dict[str, Any]) -> "TargetEncoder":
         """Rebuild from `to_dict`."""
         return cls(**{**data, "classes": tuple(data["classes"])})
+
+
+def _markers(target: pl.Series, missing: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the missing markers of a target: "-" beside "+" is a class, not a gap."""
+    has_plus = target.dtype == pl.String and bool((target.str.strip_chars() == "+").any())
+    return tuple(marker for marker in missing if not (has_plus and marker == "-"))
 
 
 def take_labelled(
@@ -178,8 +188,10 @@ def _check_not_regression(
 
 def _as_numbers(names: list[str]) -> np.ndarray | None:
     # Leading zeros are codes: "01" and "1" are different classes.
-    if any(len(name.lstrip("-")) > 1 and name.lstrip("-")[0] == "0" and name.lstrip("-")[1] != "."
-           for name in names):
+    if any(
+        len(name.lstrip("-")) > 1 and name.lstrip("-")[0] == "0" and name.lstrip("-")[1] != "."
+        for name in names
+    ):
         return None
     try:
         numbers = np.array([float(name) for name in names])

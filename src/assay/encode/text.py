@@ -56,4 +56,5 @@ def _hash_chunk(texts: pl.Series, n_buckets: int) -> np.ndarray:
         counts += np.bincount(first[inside] * n_buckets + bucket, minlength=counts.size)
     damped = np.sqrt(counts).reshape(len(texts), n_buckets)
     norm = np.sqrt(np.square(damped).mean(axis=1, keepdims=True))
-    return np.divide(damped, norm, out=np.zeros_like(damped), where=norm > 0).astype(np.float32)
+    scaled: np.ndarray = np.divide(damped, norm, out=np.zeros_like(damped), where=norm > 0)
+    return scaled.astype(np.float32)

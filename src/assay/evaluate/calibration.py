@@ -15,8 +15,8 @@ from assay.metrics import Floats, Indices
 MAX_TEMPERATURE = 20.0
 """Temperatures stay in [1 / 20, 20]; data told apart without error would ask for 0."""
 
-PROBABILITY_FLOOR = 1e-15
-"""Smallest probability that a logarithm is taken of."""
+PROBABILITY_FLOOR = 1e-12
+"""Smallest probability that a logarithm is taken of; the core graph has the same."""
 
 _BRACKET = 1e-9  # of log temperature: 33 halvings of the range above
 
@@ -32,7 +32,7 @@ def fit_temperature(
     within 1e-9.
 
     Args:
-        proba: Probabilities, (N, C), in [0, 1]; below 1e-15 they count as 1e-15.
+        proba: Probabilities, (N, C), in [0, 1]; below 1e-12 they count as 1e-12.
         y_true: True class indices, (N,), in [0, C).
         sample_weight: Weight of each row, (N,), not negative; by default 1.
 
@@ -69,7 +69,7 @@ def apply_temperature(proba: Floats, temperature: float, *, mix: float = 0.0) ->
     """Return (1 - mix) softmax(log(proba) / temperature) + mix / C.
 
     Args:
-        proba: Probabilities, (..., C), in [0, 1]; below 1e-15 they count as 1e-15.
+        proba: Probabilities, (..., C), in [0, 1]; below 1e-12 they count as 1e-12.
         temperature: Above 0; above 1 makes predictions less sure, 1 changes nothing.
         mix: Share of the uniform distribution, in [0, 1]; see `mix_weight`.
 
@@ -85,7 +85,8 @@ def apply_temperature(proba: Floats, temperature: float, *, mix: float = 0.0) ->
     """
     logits = _logits(proba)
     cooled = _softmax(logits / temperature)
-    return (1 - mix) * cooled + mix / logits.shape[-1]
+    mixed: Floats = (1 - mix) * cooled + mix / logits.shape[-1]
+    return mixed
 
 
 def mix_weight(n_rows: int) -> float:

@@ -89,10 +89,10 @@ def bootstrap_intervals(
     replacement. AUROC and average precision need an ordering of all rows for each
     class and get fewer draws when N x C is large, never under 200.
 
-    Above: the model's rows are plenty and the interval near normal, so 100 draws of
-    20,000 rows without replacement are scored, and the interval is the estimate +-
-    z x standard deviation x sqrt(20,000 / N) (subsampling, Politis & Romano 1994,
-    Ann. Statist. 22:2031), kept within the range of the score.
+    Above: rows are plenty and scores near normal, so 100 draws of n = 20,000 rows (at
+    most half) without replacement are scored, and the interval is the estimate +- z x
+    standard deviation x sqrt(n / (N - n)) (subsampling, Politis & Romano 1994, Ann.
+    Statist. 22:2031), kept within the range of the score.
 
     Args:
         y_true: True class indices, (N,).
@@ -199,7 +199,7 @@ def _subsampled_deviation(
 ) -> dict[str, float]:
     """Return the standard error of each score, from scores of small parts of the rows."""
     n_units = int(unit.max()) + 1
-    n_drawn = max(N_SUBSAMPLES, round(n_units * EXACT_ROWS / len(y_true)))
+    n_drawn = max(N_SUBSAMPLES, round(n_units * min(0.5, EXACT_ROWS / len(y_true))))
     found: dict[str, list[float]] = {name: [] for name in metrics}
     for _ in range(N_SUBSAMPLES):
         drawn = rng.choice(n_units, size=n_drawn, replace=False, shuffle=False)

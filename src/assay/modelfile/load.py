@@ -32,7 +32,8 @@ def load_model(path: str | Path) -> ModelContents:
         preparation=Preparation(
             raw_schema=Schema.from_dict(described["raw_schema"]),
             expressions=dict(described["expressions"]),
-            schema=Schema.from_dict(described["schema"]),
+            derived_schema=Schema.from_dict(described["derived_schema"]),
+            dropped=tuple(described["dropped"]),
         ),
         encoder=TableEncoder.from_dict(described["encoder"]),
         target=TargetEncoder.from_dict(described["target"]),

@@ -66,7 +66,8 @@ def _parts(contents: ModelContents) -> dict[str, bytes]:
     described = {
         "raw_schema": predictor.preparation.raw_schema.to_dict(),
         "expressions": [[name, text] for name, text in predictor.preparation.expressions.items()],
-        "schema": predictor.preparation.schema.to_dict(),
+        "derived_schema": predictor.preparation.derived_schema.to_dict(),
+        "dropped": list(predictor.preparation.dropped),
         "encoder": predictor.encoder.to_dict(),
         "target": predictor.target.to_dict(),
     }

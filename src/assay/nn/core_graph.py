@@ -7,6 +7,7 @@ float32 with NaN, `codes` (N, F) int32, `text` (N, F) float32. The output
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -68,7 +69,7 @@ class _Builder:
         """Add int64 values; return their name."""
         return self.constant(np.array(values, dtype=np.int64))
 
-    def add(self, operator: str, *inputs: str, **attributes: float | int | None) -> str:
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node of one output; return the output's name."""
         name = f"{operator}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))

@@ -13,9 +13,7 @@ _WEIGHTS: dict[Init, Callable[[Tensor, torch.Generator], object]] = {
     "default": lambda w, g: nn.init.kaiming_uniform_(w, a=math.sqrt(5), generator=g),
     "xavier_uniform": lambda w, g: nn.init.xavier_uniform_(w, generator=g),
     "xavier_normal": lambda w, g: nn.init.xavier_normal_(w, generator=g),
-    "kaiming_uniform": lambda w, g: nn.init.kaiming_uniform_(
-        w, nonlinearity="relu", generator=g
-    ),
+    "kaiming_uniform": lambda w, g: nn.init.kaiming_uniform_(w, nonlinearity="relu", generator=g),
     "kaiming_normal": lambda w, g: nn.init.kaiming_normal_(w, nonlinearity="relu", generator=g),
     "uniform": lambda w, g: nn.init.uniform_(w, -0.01, 0.01, generator=g),
     "normal": lambda w, g: nn.init.normal_(w, std=0.01, generator=g),

@@ -50,13 +50,13 @@ def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: b
     fills = not is_training and recipe.predict.missing_columns == "fill"
     _check_columns(table, schema, fills=fills)
     present = set(table.names)
-    columns = []
+    columns = {}
     for spec in schema.columns:
         if spec.name in present:
             series = plain_series(table.frame.get_column(spec.name))
         else:
             series = pl.Series(spec.name, [None] * table.n_rows, dtype=pl.String)
-        columns.append(_typed(series, spec, recipe, table.source, is_training).alias(spec.name))
+        columns[spec.name] = _typed(series, spec, recipe, table.source, is_training)
     return table.with_frame(pl.DataFrame(columns))
 
 

@@ -16,6 +16,7 @@ from assay.recipe import ReadRecipe
 from assay.table import Table
 
 _BYTES_PER_CELL = 8
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 _POLARS_ERRORS = (pl.exceptions.PolarsError, OSError, ValueError, pl.exceptions.PanicException)
 
 
@@ -75,6 +76,9 @@ def read_arrow(content: Content, ledger: Ledger) -> Table:
         raise _damaged("Arrow", content, error) from None
     if not isinstance(frame, pl.DataFrame):
         raise UserError("the file holds no table", where=content.name)
+    if not is_file and not content.read().endswith(_END_OF_STREAM):
+        why = "it has no end mark, so rows may be lost at its end"
+        ledger.add("Arrow stream read as it is", where=content.name, why=why)
     return _table(frame, content, ledger)
 
 

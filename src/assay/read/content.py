@@ -214,6 +214,7 @@ def _nearest(path: Path) -> str | None:
 def _inside(path: Path) -> str | None:
     try:
         names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
+        names = [name for name in names if not name.startswith(".")]
     except OSError:
         return None
     return f"Choose a file in it: {', '.join(names[:8])}" if names else "It holds no file"

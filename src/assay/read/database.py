@@ -20,6 +20,7 @@ from assay.recipe import ReadRecipe
 from assay.table import Table
 
 _FETCH_ROWS = 50_000
+_SELECT = "Write a SELECT"
 _ADBC_SCHEMES = ("postgresql", "postgres")
 _OTHER_SCHEMES = ("mysql", "mariadb", "mssql", "oracle", "redshift", "clickhouse", "trino")
 _SCHEMES = ("sqlite", "duckdb", *_ADBC_SCHEMES, *_OTHER_SCHEMES)
@@ -74,6 +75,7 @@ def read_sqlite(path: Path, recipe: ReadRecipe, ledger: Ledger) -> Table:
         UserError: The file is damaged, the query fails (with SQLite's words),
             or it is missing and there is not exactly one table.
     """
+    _check_whole(path)
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     try:
         connection = sqlite3.connect(uri, uri=True)
@@ -107,13 +109,13 @@ def read_duckdb(path: Path, recipe: ReadRecipe, ledger: Ledger) -> Table:
         with duckdb.connect(str(path), read_only=True) as connection:
             connection.execute("SET enable_external_access = false")
             query = recipe.sql or _only_table(_duckdb_tables(connection), path.name)
-            result = connection.execute(query)
-            _check_names([item[0] for item in result.description or ()], path.name)
-            frame = pl.from_arrow(result.to_arrow_table())
+            relation = connection.sql(query)
+            if relation is None:
+                raise UserError("the query returns no table", where=path.name, fix=_SELECT)
+            _check_names(list(relation.columns), path.name)
+            frame = relation.pl()
     except duckdb.Error as error:
         raise _refused(str(error), path.name, recipe) from None
-    if not isinstance(frame, pl.DataFrame):
-        raise UserError("the query returns no table", where=path.name)
     return Table(frame=tidy_frame(frame, path.name, ledger), source=path.name)
 
 
@@ -132,6 +134,7 @@ def mask_password(url: str) -> str:
 
 def _read_server(url: str, scheme: str, recipe: ReadRecipe, ledger: Ledger) -> Table:
     where = mask_password(url)
+    _check_password(url, where)
     if not recipe.sql:
         raise UserError(
             "a database server needs a query", where=where, fix='Add --sql "SELECT * FROM ..."'
@@ -148,6 +151,17 @@ def _read_server(url: str, scheme: str, recipe: ReadRecipe, ledger: Ledger) -> T
             raise
         raise _refused(_without_secrets(str(error), url), where, recipe) from None
     return Table(frame=tidy_frame(frame, where, ledger), source=where)
+
+
+def _check_password(url: str, where: str) -> None:
+    # Drivers cut such a password in pieces and print some of them.
+    found = re.search(r"://[^:/@]*:(.*)@", url, flags=re.DOTALL)
+    if found and re.search(r"[@:/?#\s]", found.group(1)):
+        raise UserError(
+            "the password in the URL holds one of @ : / ? # or a space",
+            where=where,
+            fix="Write such characters percent-encoded: %40 for @, %3A for :, %2F for /",
+        )
 
 
 def _without_secrets(text: str, url: str) -> str:
@@ -180,6 +194,24 @@ def _duckdb_tables(connection: Any) -> list[str]:
     ]
 
 
+def _check_whole(path: Path) -> None:
+    # SQLite itself reads a file that lost its last pages without a word. The
+    # header counts the pages; https://www.sqlite.org/fileformat2.html, section 1.3.
+    with path.open("rb") as stream:
+        header = stream.read(100)
+    page_bytes = int.from_bytes(header[16:18], "big")
+    n_pages = int.from_bytes(header[28:32], "big")
+    is_counted = header[24:28] == header[92:96]
+    expected_bytes = (65536 if page_bytes == 1 else page_bytes) * n_pages
+    size_bytes = path.stat().st_size
+    if len(header) < 100 or (is_counted and size_bytes < expected_bytes):
+        raise UserError(
+            f"the SQLite file is truncated: {size_bytes} bytes of {expected_bytes}",
+            where=path.name,
+            fix="Copy it again",
+        )
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -199,15 +231,15 @@ def _only_table(tables: list[str], where: str) -> str:
 
 def _fetch(cursor: sqlite3.Cursor, where: str, ledger: Ledger) -> pl.DataFrame:
     if cursor.description is None:
-        raise UserError("the query returns no table", where=where, fix="Write a SELECT")
+        raise UserError("the query returns no table", where=where, fix=_SELECT)
     names = [str(item[0]) for item in cursor.description]
     _check_names(names, where)
     columns: list[list[Any]] = [[] for _ in names]
     while rows := cursor.fetchmany(_FETCH_ROWS):
         for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
             column.extend(cells)
-    made = [column_of(name, cells, ledger) for name, cells in zip(names, columns, strict=True)]
-    return pl.DataFrame(made)
+    named = zip(names, columns, strict=True)
+    return pl.DataFrame({name: column_of(name, cells, ledger) for name, cells in named})
 
 
 def _check_names(names: list[str], where: str) -> None:

@@ -65,7 +65,7 @@ def tidy_frame(frame: pl.DataFrame, where: str, ledger: Ledger) -> pl.DataFrame:
     Lists, structures, bytes, decimals and durations are converted, and the
     ledger is told; categories become text silently, as nothing is lost.
     """
-    columns = []
+    columns = {}
     for series in frame.iter_columns():
         plain = plain_series(series)
         is_level = isinstance(series.dtype, pl.Categorical | pl.Enum) or series.dtype == pl.Null
@@ -76,7 +76,7 @@ def tidy_frame(frame: pl.DataFrame, where: str, ledger: Ledger) -> pl.DataFrame:
                 why=f"{series.dtype} became {plain.dtype} in {where}",
                 undo=f"drop = [{series.name!r}]",
             )
-        columns.append(plain)
+        columns[series.name] = plain
     return pl.DataFrame(columns)
 
 
@@ -95,7 +95,7 @@ def from_columns(columns: Mapping[str, Sequence[Any]], where: str, ledger: Ledge
             where=where,
             fix="Give columns of one length",
         )
-    return pl.DataFrame([column_of(name, values, ledger) for name, values in columns.items()])
+    return pl.DataFrame({name: column_of(name, values, ledger) for name, values in columns.items()})
 
 
 def from_records(rows: Sequence[Any], where: str, ledger: Ledger) -> pl.DataFrame:
@@ -153,7 +153,9 @@ def _columns_of(source: Mapping[Any, Any]) -> dict[str, Sequence[Any]]:
 def _from_array(array: np.ndarray[Any, Any], ledger: Ledger) -> pl.DataFrame:
     if array.dtype.names:
         fields = {name: array[name].ravel() for name in array.dtype.names}
-        return pl.DataFrame([_array_column(name, cells, ledger) for name, cells in fields.items()])
+        return pl.DataFrame(
+            {name: _array_column(name, cells, ledger) for name, cells in fields.items()}
+        )
     if array.ndim != 2:
         raise UserError(
             f"the array has {array.ndim} dimensions, a table has 2",
@@ -178,21 +180,22 @@ def _from_native(source: object, ledger: Ledger) -> pl.DataFrame:
     import narwhals as nw
 
     where = type(source).__name__
-    _check_names(list(getattr(source, "columns", ()) or ()) if _has_names(source) else [], where)
-    source = _with_text_names(source)
+    source = _with_text_names(source, where)
     try:
         frame = nw.from_native(source)  # type: ignore[call-overload]
     except (TypeError, ValueError) as error:
         return _from_exchange(source, error)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
-    columns = []
+    columns = {}
     for name in frame.columns:
         column = frame.get_column(name)
         try:
-            columns.append(column.to_polars().alias(name))
+            series = column.to_polars().alias(name)
+            is_foreign = isinstance(series.dtype, pl.Extension | pl.Object)
+            columns[name] = column_of(name, column.to_list(), ledger) if is_foreign else series
         except Exception:  # Each library has its own errors for mixed types.
-            columns.append(column_of(name, column.to_list(), ledger))
+            columns[name] = column_of(name, column.to_list(), ledger)
     return pl.DataFrame(columns)
 
 
@@ -206,16 +209,12 @@ def _from_exchange(source: object, error: Exception) -> pl.DataFrame:
     ) from error
 
 
-def _has_names(source: object) -> bool:
-    columns = getattr(source, "columns", None)
-    return hasattr(columns, "__iter__") and not callable(columns)
-
-
-def _with_text_names(source: object) -> object:
-    # pandas allows numbers and tuples as names; narwhals wants text.
+def _with_text_names(source: object, where: str) -> object:
+    # pandas allows numbers, tuples and doubles as names; narwhals wants text.
     if type(source).__module__.partition(".")[0] not in ("pandas", "modin"):
         return source
-    columns = source.columns  # type: ignore[attr-defined]
+    columns = list(getattr(source, "columns", ()))
+    _check_names(columns, where)
     if all(isinstance(name, str) for name in columns):
         return source
     copy = source.copy(deep=False)  # type: ignore[attr-defined]

@@ -58,7 +58,7 @@ def infer_schema(
     decimal = _decimal_mark(table, recipe, target)
     specs = []
     for name in table.names:
-        if name == target:
+        if target and name == target:
             continue
         if name in recipe.drop and name not in roles:
             ledger.add("column dropped", where=name, why="named in the recipe", undo="drop")

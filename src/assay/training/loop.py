@@ -4,6 +4,7 @@ Comes in: a network with fitted inputs, encoded rows, and who trains on what.
 Goes out: the trained network and its history. Nothing is read or written here.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -85,7 +86,7 @@ def auto_batch_size(n_train: int) -> int:
 
 def auto_epochs(n_train: int) -> int:
     """Return epochs for `n_train` training rows of a member."""
-    shrunk = _AUTO_EPOCHS * (_AUTO_EPOCHS_ROWS / max(n_train, _AUTO_EPOCHS_ROWS)) ** 0.5
+    shrunk = _AUTO_EPOCHS * math.sqrt(_AUTO_EPOCHS_ROWS / max(n_train, _AUTO_EPOCHS_ROWS))
     return max(round(shrunk), _MIN_AUTO_EPOCHS)
 
 
@@ -167,7 +168,7 @@ class _Run:
         logits = self.network(inputs)
         losses = sample_losses(logits.float(), y, label_smoothing=self.recipe.label_smoothing)
         by_member = member_losses(losses, weight)
-        by_member.sum().backward()
+        torch.autograd.backward(by_member.sum())
         self.optimizer.step()
         return by_member.detach()
 

@@ -25,9 +25,7 @@ def sample_losses(logits: Tensor, y: Tensor, *, label_smoothing: float = 0.0) ->
             goal = goal * (1.0 - label_smoothing) + 0.5 * label_smoothing
         return F.binary_cross_entropy_with_logits(logits[:, :, 0], goal, reduction="none")
     flat = logits.reshape(-1, logits.shape[2])  # (K, B, C) -> (K*B, C)
-    losses = F.cross_entropy(
-        flat, y.reshape(-1), reduction="none", label_smoothing=label_smoothing
-    )
+    losses = F.cross_entropy(flat, y.reshape(-1), reduction="none", label_smoothing=label_smoothing)
     return losses.view(y.shape)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from assay.encode.arrays import Arrays
 from assay.nn.network import Encoded, Network, RowTensors
 
-CACHE_BYTES = 512 << 20  # encoded inputs of all members are kept below this size
+CACHE_BYTES = 128 << 20  # encoded inputs of all members are kept below this size
 _SPAN_NUMBERS = 1 << 22  # inputs or activations of one layer while evaluating
 _CHUNK_BYTES = 32 << 20  # batches are gathered in chunks of about this size
 

@@ -1,0 +1,162 @@
+"""How a training goes on, told on standard error: a bar for a person, lines for a log."""
+
+import math
+import sys
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_MOST_LINES = 18  # of epochs; the first and the last come on top
+
+
+class Reporter(Protocol):
+    """An observer of a training that has an end; see `training.loop.Observer`."""
+
+    def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
+        """Epoch `epoch` (1-based) of `n_epochs` ended with this mean log loss."""
+
+    def on_stage(self, name: str) -> None:
+        """A new stage of the work begins."""
+
+    def close(self) -> None:
+        """The training is over, or has failed."""
+
+
+def make_reporter(*, is_quiet: bool) -> Reporter:
+    """Return what tells of a training: nothing, a live bar, or plain lines."""
+    if is_quiet or sys.stderr is None:
+        return Quiet()
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        if not console.is_dumb_terminal:
+            return Bar(console_progress(console))
+    return Lines()
+
+
+def spacing(n_epochs: int, most: int = _MOST_LINES) -> int:
+    """Return after how many epochs to tell, a round number, at most `most` times.
+
+    Example:
+        >>> spacing(10), spacing(64), spacing(1000)
+        (1, 5, 100)
+    """
+    least = max(n_epochs / most, 1.0)
+    power: int = 10 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least)
+
+
+def loss_name(is_validation: bool) -> str:
+    """Return what the loss is called: that of rows left out, or of rows learnt from."""
+    return "validation log loss" if is_validation else "training loss"
+
+
+class Quiet:
+    """Tells nothing."""
+
+    def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
+        """Do nothing."""
+
+    def on_stage(self, name: str) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Lines:
+    """Writes about twenty plain lines, among them the first and the last epoch."""
+
+    def __init__(self) -> None:
+        self._start_s = time.monotonic()
+        self._held_back = ""
+
+    def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
+        """Write a line when it is time."""
+        elapsed_s = time.monotonic() - self._start_s
+        line = (
+            f"epoch {epoch}/{n_epochs}  {loss_name(is_validation)} {log_loss:.4f}"
+            f"  elapsed {duration(elapsed_s)}"
+        )
+        if epoch == 1 or epoch == n_epochs or epoch % spacing(n_epochs) == 0:
+            self._held_back = ""
+            typer.echo(line, err=True)
+        else:
+            self._held_back = line
+
+    def on_stage(self, name: str) -> None:
+        """Write the stage, and before it the last epoch of a training cut short."""
+        self.close()
+        typer.echo(name, err=True)
+
+    def close(self) -> None:
+        """Write the epoch held back, if any."""
+        if self._held_back:
+            typer.echo(self._held_back, err=True)
+        self._held_back = ""
+
+
+def console_progress(console: object) -> "Progress":
+    """Return a bar that shows stage, epoch, loss, elapsed and remaining time."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    # Narrow enough for 80 columns: a longer line would be cut or jump.
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=8),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        Remaining(),
+        TextColumn("left"),
+        console=console if isinstance(console, Console) else None,
+        transient=True,
+        refresh_per_second=5,
+    )
+
+
+class Bar:
+    """Draws one live line.
+
+    Args:
+        progress: Of rich; started here and ended by `close`.
+    """
+
+    def __init__(self, progress: "Progress") -> None:
+        self._progress = progress
+        self._task = progress.add_task("starting", total=None, state="")
+        progress.start()
+
+    def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
+        """Move the bar."""
+        state = f"{epoch}/{n_epochs}  {loss_name(is_validation)} {log_loss:.4f}"
+        self._progress.update(self._task, completed=epoch, total=n_epochs, state=state)
+
+    def on_stage(self, name: str) -> None:
+        """Name the stage."""
+        self._progress.update(self._task, description=name)
+
+    def close(self) -> None:
+        """Take the line away."""
+        self._progress.stop()
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    Example:
+        >>> duration(3.2), duration(75.0), duration(7260.0)
+        ('3 s', '1 min 15 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,34 @@
+"""The verb `recipe`: every option with its meaning and value, ready to be edited."""
+
+from typing import Annotated
+
+import typer
+
+
+def recipe(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="A shipped recipe or a TOML file; default: defaults."
+        ),
+    ] = None,
+    is_list: Annotated[bool, typer.Option("--list", help="Name the shipped recipes.")] = False,
+) -> None:
+    """Write a complete recipe as TOML, to be edited."""
+    from pathlib import Path
+
+    from assay.cli.output import say
+    from assay.recipe import Recipe
+    from assay.recipes import load_recipe, recipe_names
+
+    if is_list:
+        for shipped in recipe_names():
+            say(shipped)
+        return
+    if name is None:
+        chosen = Recipe.from_dict({})
+    elif Path(name).suffix == ".toml" or Path(name).is_file():
+        chosen = Recipe.from_file(name)
+    else:
+        chosen = load_recipe(name)
+    say(chosen.to_toml().rstrip("\n"))

@@ -1,0 +1,222 @@
+"""The verb `show`: the card of a model, from its file alone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.cli.choices import JsonOption, ModelArgument
+
+if TYPE_CHECKING:
+    from assay.modelfile import ModelContents
+    from assay.recipe import Recipe
+
+_MAX_COLUMNS = 40
+
+
+def show(model_path: ModelArgument, as_json: JsonOption = False) -> None:
+    """Tell what a model file holds: its card."""
+    from assay.cli.output import say, say_json
+
+    card = make_card(model_path)
+    if as_json:
+        say_json(card)
+        return
+    for line in _lines(card):
+        say(line)
+
+
+def make_card(path: str) -> dict[str, Any]:
+    """Return the card of a model file as plain data.
+
+    Raises:
+        UserError: The file is absent, no model, damaged, or of a newer format.
+    """
+    from assay.modelfile import load_model
+
+    contents = load_model(path)
+    manifest = _manifest(path)
+    target = contents.predictor.target
+    return {
+        "file": {
+            "path": path,
+            "size_bytes": Path(path).stat().st_size,
+            "format_version": manifest["format_version"],
+            "assay_version": manifest["assay_version"],
+        },
+        "target": {"name": target.name, "classes": list(target.classes)},
+        "columns": _columns(contents),
+        "recipe_changes": recipe_changes(contents.predictor.recipe),
+        "evaluation": contents.evaluation,
+        "ledger": contents.ledger,
+    }
+
+
+def recipe_changes(recipe: "Recipe") -> dict[str, Any]:
+    """Return the options that differ from the default recipe, by dotted name."""
+    from assay.recipe import Recipe
+
+    default = _flat(Recipe.from_dict({}).to_dict())
+    return {
+        key: value for key, value in _flat(recipe.to_dict()).items() if default.get(key) != value
+    }
+
+
+def _flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _manifest(path: str) -> dict[str, Any]:
+    import json
+    import zipfile
+
+    from assay.modelfile import layout
+
+    with zipfile.ZipFile(path) as archive:
+        manifest: dict[str, Any] = json.loads(archive.read(layout.MANIFEST))
+    return manifest
+
+
+def _columns(contents: "ModelContents") -> list[dict[str, Any]]:
+    preparation = contents.predictor.preparation
+    encodings = _encodings(contents)
+    raw = preparation.raw_schema.columns
+    derived = [one for one in preparation.schema.columns if one.name not in preparation.raw_schema]
+    kept = preparation.schema.names
+    columns = []
+    for spec in (*raw, *derived):
+        expression = preparation.expressions.get(spec.name)
+        encoding = encodings.get(
+            spec.name, "not used" if spec.name in kept else "only derived from"
+        )
+        columns.append(
+            {
+                "name": spec.name,
+                "kind": str(spec.kind),
+                "reason": spec.reason,
+                "n_missing": spec.n_missing,
+                "n_unique": spec.n_unique,
+                "encoding": encoding,
+                "expression": expression,
+            }
+        )
+    return columns
+
+
+def _encodings(contents: "ModelContents") -> dict[str, str]:
+    """Return in words how each column becomes numbers."""
+    from assay.cli.layout import counted
+
+    encoder = contents.predictor.encoder
+    parts: dict[str, list[str]] = {}
+    for number in encoder.numeric:
+        scale = f"divided by {number.divisor:g}" if number.scale == "divide" else number.scale
+        steps = [f"{scale} scale" if number.scale not in ("divide", "none") else scale]
+        steps = ["as it is"] if number.scale == "none" else steps
+        steps += [f"{number.n_bins} bins"] if number.n_bins else []
+        steps += ["missing flag"] if number.has_flag else []
+        is_date = number.part != "value"
+        parts.setdefault(number.column, []).extend([number.part] if is_date else steps)
+    for level in encoder.categorical:
+        width = f" of {level.width}" if level.encoding == "embedding" else ""
+        parts[level.column] = [
+            f"{level.encoding.replace('_', ' ')}{width}",
+            counted(len(level.levels), "level"),
+        ]
+    for text in encoder.text:
+        parts[text.column] = [f"letter n-grams in {text.n_buckets} buckets"]
+    return {name: ", ".join(words) for name, words in parts.items()}
+
+
+def _lines(card: Mapping[str, Any]) -> list[str]:
+    from assay.cli.layout import counted, cut, heading
+    from assay.cli.output import one_line
+    from assay.cli.render import classes_line, learnt_lines, part_lines
+
+    evaluation, training = card["evaluation"], card["evaluation"]["training"]
+    classes = classes_line(evaluation)
+    return [
+        heading(one_line(card["file"]["path"])),
+        f"  target {cut(card['target']['name'])!r}, {classes}",
+        f"  trained on {counted(evaluation['n_rows'], 'row')}: "
+        f"{counted(training['n_members'], 'network')} of "
+        f"{counted(training['n_inputs'], 'input')} and "
+        f"{counted(training['n_parameters_per_member'], 'parameter')} each, "
+        f"{counted(training['n_epochs_run'], 'epoch')}, seed {training['seed']}",
+        f"  {_calibration_words(evaluation['calibration'])}",
+        f"  {_file_words(card['file'], training)}",
+        "",
+        heading("Columns"),
+        *_column_lines(card["columns"]),
+        "",
+        heading("Recipe, where it differs from the default"),
+        *_recipe_lines(card["recipe_changes"]),
+        *part_lines(evaluation, "validation", is_brief=False),
+        *part_lines(evaluation, "test", is_brief=False),
+        *learnt_lines(evaluation),
+        "",
+        heading(f"Ledger: {counted(len(card['ledger']), 'decision')} about the data"),
+        *_ledger_lines(card["ledger"]),
+    ]
+
+
+def _calibration_words(calibration: Mapping[str, float]) -> str:
+    if calibration["temperature"] == 1.0 and calibration["mix"] == 0.0:
+        return "probabilities are not calibrated"
+    return f"probabilities calibrated with temperature {calibration['temperature']:.3f}"
+
+
+def _file_words(file: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    kib = file["size_bytes"] / 1024
+    size = f"{kib:,.0f} KiB" if kib < 10_240 else f"{kib / 1024:,.1f} MiB"
+    return (
+        f"{size}, format {file['format_version']}, written by assay {file['assay_version']} "
+        f"with torch {training['torch_version']}"
+    )
+
+
+def _column_lines(columns: list[dict[str, Any]]) -> list[str]:
+    from assay.cli.layout import cut, table
+
+    rows = [
+        [
+            cut(column["name"]),
+            column["kind"],
+            column["encoding"],
+            f"{column['n_unique']:,}",
+            f"{column['n_missing']:,}",
+            cut(_origin(column), 80),
+        ]
+        for column in columns[:_MAX_COLUMNS]
+    ]
+    header = ["column", "kind", "becomes", "distinct", "missing", "why this kind"]
+    lines = table(rows, header=header, numbers=(3, 4))
+    n_hidden = len(columns) - len(rows)
+    return [*lines, f"  and {n_hidden:,} more: see --json"] if n_hidden else lines
+
+
+def _origin(column: Mapping[str, Any]) -> str:
+    if column["expression"] is None:
+        return str(column["reason"])
+    return f"derived: {' '.join(column['expression'].split())}"
+
+
+def _recipe_lines(changes: Mapping[str, Any]) -> list[str]:
+    import json
+
+    from assay.cli.layout import cut
+
+    rows = [f"  {key} = {json.dumps(value, ensure_ascii=False)}" for key, value in changes.items()]
+    return [f"  {cut(row.strip(), 110)}" for row in rows]
+
+
+def _ledger_lines(ledger: list[dict[str, str]]) -> list[str]:
+    from assay.cli.output import one_line
+    from assay.ledger import Entry
+
+    return [f"  {one_line(str(Entry(**entry)))}" for entry in ledger]

@@ -1,0 +1,179 @@
+"""The verb `train`: a table in, a model file and its scores out."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from assay.cli.choices import JsonOption, RecipeOption, SetOption, SqlOption, TableArgument
+
+if TYPE_CHECKING:
+    from assay.estimator import Model
+    from assay.recipe import Recipe
+
+_MAX_DECISIONS = 6
+_DECISION_CELLS = 160
+_COMPRESSED = (".gz", ".zst")
+
+
+def train(
+    table: TableArgument,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="COLUMN", help="The column to predict."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Model file; default: TABLE.assay."),
+    ] = None,
+    recipe: RecipeOption = None,
+    settings: SetOption = None,
+    test: Annotated[
+        str | None,
+        typer.Option("--test", metavar="FILE", help="Rows to test on that nothing learns from."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Seed of every random choice.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="COLUMN", help="Rows equal in it stay together."),
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option("--time", metavar="COLUMN", help="Test on rows that are later in it."),
+    ] = None,
+    sql: SqlOption = None,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="NAME", help="auto, cpu or cuda.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Write the path of the model only.")
+    ] = False,
+) -> None:
+    """Train and test a classifier, write a model file."""
+    from assay.cli.choices import make_recipe, open_source
+    from assay.cli.output import check_destination, say, say_json
+
+    path = output or model_name(table)
+    check_destination(path, inputs=(table, test, recipe))
+    shortcuts = {
+        "target": target,
+        "seed": seed,
+        "split.group": group,
+        "split.time": time_column,
+        "read.sql": sql,
+        "train.device": device,
+    }
+    start_s = time.monotonic()
+    source = open_source(table, recipe)
+    chosen = make_recipe(source, recipe, settings, shortcuts=shortcuts)
+    model = train_and_save(source, chosen, path, test=test, is_quiet=quiet)
+    if as_json:
+        say_json(as_document(model, path))
+    elif quiet:
+        say(path)
+    else:
+        for line in summary_lines(model, table, path, elapsed_s=time.monotonic() - start_s):
+            say(line)
+
+
+def train_and_save(
+    table: str | bytes, recipe: "Recipe", path: str, *, test: str | None, is_quiet: bool
+) -> "Model":
+    """Train on a table and write the model file, telling how it goes on.
+
+    Raises:
+        UserError: Anything about the table, the recipe or the place to write to.
+    """
+    from assay.cli.progress import make_reporter
+
+    reporter = make_reporter(is_quiet=is_quiet)
+    try:
+        from assay.estimator import train as fit
+
+        model = fit(table, recipe=recipe, test=test, observer=reporter)
+    finally:
+        reporter.close()
+    model.save(path)
+    return model
+
+
+def model_name(table: str) -> str:
+    """Return the default name of the model of a table, in the current folder.
+
+    Example:
+        >>> model_name("data/people.csv.gz"), model_name("-")
+        ('people.assay', 'model.assay')
+        >>> model_name("postgresql://reader@host/sales?sslmode=require")
+        'sales.assay'
+    """
+    if table == "-":
+        return "model.assay"
+    name = Path(urlsplit(table).path if "://" in table else table).name
+    for ending in _COMPRESSED:
+        name = name.removesuffix(ending)
+    return f"{Path(name).stem or 'model'}.assay"
+
+
+def as_document(model: "Model", path: str) -> dict[str, Any]:
+    """Return all that is told of a trained model, as plain data."""
+    return {"model": path, "evaluation": model.evaluation, "ledger": model.ledger.to_list()}
+
+
+def summary_lines(model: "Model", table: str, path: str, *, elapsed_s: float) -> list[str]:
+    """Return what a person wants to know after a training."""
+    from assay.cli.layout import counted, cut, heading
+    from assay.cli.output import one_line
+    from assay.cli.progress import duration
+    from assay.cli.render import classes_line, learnt_lines, part_lines
+
+    evaluation, training = model.evaluation, model.evaluation["training"]
+    classes = classes_line(evaluation)
+    n_features = len(model.schema.features)
+    lines = [
+        f"{shown_source(table)}: {counted(evaluation['n_rows'], 'row')} to learn from, "
+        f"{counted(n_features, 'column')} read",
+        f"target {cut(model.target)!r}, {classes}",
+        *ledger_lines(model.ledger.to_list(), path),
+        f"{counted(training['n_members'], 'network')} of "
+        f"{counted(training['n_inputs'], 'input')}, "
+        f"{counted(training['n_epochs_run'], 'epoch')}, {duration(elapsed_s)}",
+        *part_lines(evaluation, "validation", is_brief=True),
+        *part_lines(evaluation, "test", is_brief=True),
+    ]
+    if "validation" not in evaluation:
+        lines += learnt_lines(evaluation)
+    return [*lines, "", f"{heading('Written')} {one_line(path)}"]
+
+
+def ledger_lines(ledger: Sequence[Mapping[str, str]], path: str) -> list[str]:
+    """Return the first decisions about the data, one a line, and how many more there are."""
+    from assay.cli.layout import counted, cut
+    from assay.cli.output import one_line
+    from assay.ledger import Entry
+
+    if not ledger:
+        return ["no decision was taken about the data: every cell is used as it stands"]
+    shown = [cut(str(Entry(**entry)), _DECISION_CELLS) for entry in ledger[:_MAX_DECISIONS]]
+    lines = [f"{counted(len(ledger), 'decision')} about the data:", *(f"  {one}" for one in shown)]
+    if len(ledger) > len(shown):
+        lines.append(f"  and {len(ledger) - len(shown):,} more: assay show {one_line(path)}")
+    return lines
+
+
+def shown_source(table: str) -> str:
+    """Return how a table is called, without the password of a database.
+
+    Example:
+        >>> shown_source("postgresql://reader:secret@host/sales"), shown_source("-")
+        ('postgresql://reader:***@host/sales', 'standard input')
+    """
+    from assay.cli.output import one_line
+    from assay.read.database import mask_password
+
+    return "standard input" if table == "-" else one_line(mask_password(table))

@@ -1,0 +1,217 @@
+"""Exit statuses, one-line errors, and what a verb does not import."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from assay.cli import entry
+from assay.version import __version__
+
+Run = Callable[..., object]
+PRINT_HEAVY = """
+import sys
+from assay.cli import main
+status = main()
+heavy = "torch sklearn pandas duckdb polars numpy rich onnxruntime".split()
+print([name for name in heavy if name in sys.modules], file=sys.stderr)
+sys.exit(status)
+"""
+
+
+def test_version_is_told(run):
+    result = run("--version")
+    assert (result.status, result.out, result.err) == (0, f"assay {__version__}\n", "")
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_names_every_verb(run, option):
+    result = run(option)
+    assert result.status == 0
+    for verb in ("train", "predict", "evaluate", "inspect", "show", "recipe", "demo"):
+        assert f"  {verb} " in result.out
+
+
+@pytest.mark.parametrize(
+    "verb", ["train", "predict", "evaluate", "inspect", "show", "recipe", "demo"]
+)
+def test_every_verb_has_help(run, verb):
+    result = run(verb, "-h")
+    assert result.status == 0
+    assert result.out.startswith(f"Usage: assay {verb}")
+
+
+def test_no_verb_is_bad_usage_and_shows_help(run):
+    result = run()
+    assert (result.status, result.out) == (2, "")
+    assert "Commands:" in result.err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["trian"], "Did you mean 'train'?"),
+        (["train"], "Missing argument 'TABLE'."),
+        (["train", "x.csv", "--frob"], "No such option: --frob"),
+        (["train", "x.csv", "--seed", "one"], "Invalid value for '--seed'"),
+        (["show"], "Missing argument 'MODEL'."),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(run, args, said):
+    result = run(*args)
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("assay: ")
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_user_error_is_one_line_and_status_2(run, tmp_path):
+    result = run("show", tmp_path / "nothing.assay")
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("assay: ")
+    assert result.err.count("\n") == 1
+
+
+def test_unexpected_error_is_one_line_and_status_1(run, monkeypatch):
+    def fail(_):
+        raise ZeroDivisionError("nobody expected this")
+
+    monkeypatch.setattr(entry, "_dispatch", fail)
+    result = run("--version")
+    assert result.status == 1
+    assert result.err == (
+        "assay: internal error: ZeroDivisionError: nobody expected this. "
+        "Set ASSAY_DEBUG=1 to see where, and please report it.\n"
+    )
+
+
+def test_debug_shows_the_traceback(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASSAY_DEBUG", "1")
+    result = run("show", tmp_path / "nothing.assay")
+    assert result.status == 2
+    assert "Traceback (most recent call last)" in result.err
+
+
+def test_control_characters_in_a_message_do_not_reach_the_terminal(run):
+    result = run("show", "a\x1b[31mb\nc.assay")
+    assert result.status == 2
+    assert "\x1b" not in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_interrupt_is_status_130(run, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "_dispatch", interrupt)
+    result = run("--version")
+    assert (result.status, result.err) == (130, "assay: interrupted\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_interrupted_training_leaves_no_file(start, fruit, tmp_path):
+    args = ["train", fruit, "--target", "fruit", "--recipe", "people", "-o", tmp_path / "m.assay"]
+    args += ["--set", "train.epochs=100000", "--set", "read.names=[]", "--set", "kinds={}"]
+    args += ["--set", "encode.columns={}"]
+    process = start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    seen = [process.stderr.readline() for _ in range(4)]  # three stages, and the first epoch
+    assert seen[-1].startswith(b"epoch 1/100000")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == b""
+    assert err.endswith(b"assay: interrupted\n")
+    assert b"Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_closed_pipe_ends_quietly(start, model, fruit):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("predict", model, fruit, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert b"Traceback" not in err
+    assert b"Broken" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_at_standard_output_is_told(start, model, fruit):
+    with open("/dev/full", "wb") as full:
+        process = start("predict", model, fruit, stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert b"standard output: cannot write: No space left on device" in err
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["train", "--help"]])
+def test_help_imports_nothing_heavy(start, args):
+    process = start(*args, code=PRINT_HEAVY, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err.decode().strip()) == (0, "[]")
+
+
+def test_predicting_one_record_imports_no_training_library(start, model):
+    record = '{"weight": 85.0, "colour": "red"}'
+    process = start(
+        "predict", model, "--record", record,
+        code=PRINT_HEAVY, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    _, err = process.communicate(timeout=30)
+    imported = err.decode().splitlines()[-1]
+    assert process.returncode == 0
+    for name in ("torch", "sklearn", "pandas", "duckdb"):
+        assert name not in imported
+
+
+def test_inspect_and_show_import_no_torch(start, model, fruit):
+    for args in (["inspect", fruit], ["show", model]):
+        process = start(*args, code=PRINT_HEAVY, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert "torch" not in err.decode().splitlines()[-1]
+
+
+def test_completion_script_is_printed(start):
+    process = start("--show-completion", "bash", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert b"_assay_completion" in out
+
+
+def _on_a_terminal(start, args, env) -> str:
+    """Run a command whose standard output is a terminal; return what it shows."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = start(*args, env=env, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    return shown.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_colours_only_on_a_terminal_and_never_with_no_color(start, model, run):
+    plain = {"NO_COLOR": "1", "TERM": "xterm"}
+    coloured = {"NO_COLOR": "", "TERM": "xterm"}
+    assert "\x1b[" in _on_a_terminal(start, ["show", model], coloured)
+    assert "\x1b[" not in _on_a_terminal(start, ["show", model], plain)
+    assert "\x1b[" not in run("show", model).out

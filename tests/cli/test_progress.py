@@ -1,0 +1,71 @@
+"""How a training goes on, told on standard error."""
+
+import io
+import sys
+
+import pytest
+
+from assay.cli.progress import Bar, Lines, Quiet, console_progress, make_reporter, spacing
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 12, 19, 50, 64, 99, 1000, 12345, 100000])
+def test_lines_are_few_with_first_and_last(n_epochs, capsys):
+    reporter = Lines()
+    for epoch in range(1, n_epochs + 1):
+        reporter.on_epoch(epoch, n_epochs, log_loss=0.5, is_validation=True)
+    reporter.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) <= 20
+    assert lines[0].startswith(f"epoch 1/{n_epochs}  validation log loss 0.5000  elapsed 0 s")
+    assert lines[-1].startswith(f"epoch {n_epochs}/{n_epochs}")
+
+
+def test_training_cut_short_still_tells_its_last_epoch(capsys):
+    reporter = Lines()
+    for epoch in range(1, 24):
+        reporter.on_epoch(epoch, 64, log_loss=0.5, is_validation=False)
+    reporter.on_stage("evaluating")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-2].startswith("epoch 23/64  training loss")
+    assert lines[-1] == "evaluating"
+
+
+def test_spacing_is_round():
+    assert [spacing(n) for n in (1, 18, 19, 64, 100, 1000, 100000)] == [1, 1, 2, 5, 10, 100, 10000]
+
+
+def test_no_terminal_means_lines_and_quiet_means_nothing(capsys):
+    assert isinstance(make_reporter(is_quiet=False), Lines)
+    quiet = make_reporter(is_quiet=True)
+    assert isinstance(quiet, Quiet)
+    quiet.on_stage("reading")
+    quiet.on_epoch(1, 1, log_loss=0.0, is_validation=True)
+    quiet.close()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    reporter = make_reporter(is_quiet=False)
+    reporter.close()
+    assert isinstance(reporter, Bar)
+
+
+def test_bar_shows_stage_epoch_and_loss_in_80_columns():
+    from rich.console import Console
+
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=80, color_system=None)
+    bar = Bar(console_progress(console))
+    bar.on_stage("training")
+    bar.on_epoch(100, 1000, log_loss=0.7312, is_validation=True)
+    bar._progress.refresh()
+    bar.close()
+    assert "training" in shown.getvalue()
+    assert "100/1000  validation log loss 0.7312" in shown.getvalue()
+    assert "left" in shown.getvalue()

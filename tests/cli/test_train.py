@@ -1,0 +1,208 @@
+"""A table in, a model file and its scores out."""
+
+import json
+import re
+
+import pytest
+
+from assay import load
+from assay.cli.train import ledger_lines, model_name
+
+SCORE = r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]"
+
+
+def test_summary_tells_data_decisions_scores_and_file(run, fruit, tmp_path, quick):
+    path = tmp_path / "m.assay"
+    result = run("train", fruit, "--target", "fruit", "-o", path, *quick)
+    assert result.status == 0
+    assert "60 rows to learn from" in result.out
+    assert "target 'fruit', 2 classes: apple (40), pear (20)" in result.out
+    assert "id: column set aside, identifier" in result.out
+    assert re.search(rf"  accuracy +{SCORE} +0\.667", result.out)
+    assert re.search(rf"one network alone \[lowest, highest\]: accuracy {SCORE}", result.out)
+    assert result.out.endswith(f"Written {path}\n")
+    assert len(result.out.splitlines()) <= 20
+    assert load(path).target == "fruit"
+
+
+def test_no_score_stands_without_its_range(run, fruit, tmp_path, quick):
+    out = run("train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", *quick).out
+    for name in ("accuracy", "balanced accuracy", "log loss", "AUROC"):
+        assert re.search(rf"^  {name} +{SCORE}", out, flags=re.MULTILINE)
+
+
+def test_progress_goes_to_standard_error(run, fruit, tmp_path, quick):
+    result = run("train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", *quick)
+    assert "epoch 1/5  validation log loss" in result.err
+    assert "epoch 5/5  validation log loss" in result.err
+    assert "epoch" not in result.out.replace("5 epochs", "")
+
+
+def test_json_is_one_document_and_nothing_else(run, fruit, tmp_path, quick):
+    path = tmp_path / "m.assay"
+    result = run("train", fruit, "--target", "fruit", "-o", path, "--json", *quick)
+    document = json.loads(result.out)
+    assert document["model"] == str(path)
+    assert document["evaluation"]["validation"]["n_rows"] == 60
+    assert [entry["where"] for entry in document["ledger"]] == ["id"]
+    assert "epoch" in result.err
+
+
+def test_quiet_prints_only_the_path(run, fruit, tmp_path, quick):
+    path = tmp_path / "m.assay"
+    result = run("train", fruit, "--target", "fruit", "-o", path, "--quiet", *quick)
+    assert (result.status, result.out, result.err) == (0, f"{path}\n", "")
+
+
+def test_quiet_json_is_the_document_alone(run, fruit, tmp_path, quick):
+    result = run(
+        "train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", "-q", "--json", *quick
+    )
+    assert set(json.loads(result.out)) == {"model", "evaluation", "ledger"}
+    assert result.err == ""
+
+
+def test_default_name_is_the_tables_in_the_current_folder(run, fruit, tmp_path, quick, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("train", fruit, "--target", "fruit", "--quiet", *quick)
+    assert result.out == "fruit.assay\n"
+    assert (tmp_path / "fruit.assay").is_file()
+
+
+def test_standard_input_is_read(run, fruit, tmp_path, quick, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("train", "-", "--target", "fruit", "-q", *quick, stdin=fruit.read_bytes())
+    assert (result.status, result.out) == (0, "model.assay\n")
+
+
+def test_standard_input_goes_with_a_recipe_of_several_layouts(run, tmp_path):
+    from assay.datasets import make_people
+
+    data = make_people(60)[0].write_csv().encode()
+    args = ["train", "-", "--recipe", "people", "--set", "train.epochs=2", "-q"]
+    result = run(*args, "-o", tmp_path / "m.assay", stdin=data)
+    assert (result.status, result.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("-", "model.assay"),
+        ("a/b.csv", "b.assay"),
+        ("b.tar.csv.zst", "b.tar.assay"),
+        ("sqlite:///data/x.db", "x.assay"),
+        ("noextension", "noextension.assay"),
+    ],
+)
+def test_model_is_named_after_its_table(table, name):
+    assert model_name(table) == name
+
+
+def test_target_of_the_recipe_may_be_left_out(run, fruit, tmp_path, quick):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('target = "fruit"\nseed = 3\n', encoding="utf-8")
+    result = run("train", fruit, "--recipe", recipe, "-q", "-o", tmp_path / "m.assay", *quick)
+    assert result.status == 0
+    assert load(tmp_path / "m.assay").recipe.seed == 3
+
+
+def test_shortcuts_set_their_options_and_win(run, fruit, tmp_path, quick):
+    path = tmp_path / "m.assay"
+    args = ["--seed", 7, "--device", "cpu", "--group", "colour", "--set", "seed=1"]
+    result = run("train", fruit, "--target", "fruit", "-q", "-o", path, *quick, *args)
+    assert result.status == 0
+    recipe = load(path).recipe
+    assert (recipe.seed, recipe.train.device, recipe.split.group) == (7, "cpu", "colour")
+
+
+def test_time_orders_the_rows(run, fruit, tmp_path, quick):
+    path = tmp_path / "m.assay"
+    result = run("train", fruit, "--target", "fruit", "-q", "-o", path, "--time", "id", *quick)
+    assert result.status == 0
+    assert load(path).recipe.split.time == "id"
+
+
+def test_sql_chooses_the_rows(run, tmp_path, fruit, quick):
+    import sqlite3
+
+    rows = [line.split(",") for line in fruit.read_text(encoding="utf-8").splitlines()[1:]]
+    database = tmp_path / "fruit.db"
+    connection = sqlite3.connect(database)
+    connection.execute("CREATE TABLE fruit (id INTEGER, weight REAL, colour TEXT, fruit TEXT)")
+    connection.execute("CREATE TABLE other (id)")
+    connection.executemany("INSERT INTO fruit VALUES (?, ?, ?, ?)", rows)
+    connection.commit()
+    connection.close()
+    path = tmp_path / "m.assay"
+    query = "SELECT weight, colour, fruit FROM fruit WHERE id <= 45"
+    result = run(
+        "train", database, "--target", "fruit", "--sql", query, "--json", "-o", path, *quick
+    )
+    assert result.status == 0
+    assert json.loads(result.out)["evaluation"]["n_rows"] == 45
+
+
+def test_a_column_called_like_a_number_can_be_the_target(run, tmp_path, fruit, quick):
+    table = tmp_path / "years.csv"
+    table.write_text(fruit.read_text(encoding="utf-8").replace(",fruit\n", ",2024\n", 1))
+    result = run("train", table, "--target", "2024", "-q", "-o", tmp_path / "m.assay", *quick)
+    assert (result.status, result.err) == (0, "")
+
+
+def test_test_rows_are_scored_apart(run, fruit, tmp_path, quick):
+    result = run(
+        "train", fruit, "--target", "fruit", "--test", fruit, "-o", tmp_path / "m.assay", *quick
+    )
+    assert "Scores of 60 test rows that no network saw" in result.out
+
+
+@pytest.mark.parametrize("output", ["fruit.csv", "test.csv", "mine.toml"])
+def test_what_is_read_is_never_overwritten(run, fruit, tmp_path, quick, output):
+    for name in ("fruit.csv", "test.csv"):
+        (tmp_path / name).write_bytes(fruit.read_bytes())
+    (tmp_path / "mine.toml").write_text('target = "fruit"\n', encoding="utf-8")
+    before = (tmp_path / output).read_bytes()
+    table, test, recipe = (tmp_path / name for name in ("fruit.csv", "test.csv", "mine.toml"))
+    result = run(
+        "train", table, "--test", test, "--recipe", recipe, "-o", tmp_path / output, *quick
+    )
+    assert result.status == 2
+    assert "would overwrite what is read" in result.err
+    assert (tmp_path / output).read_bytes() == before
+
+
+def test_bad_place_is_told_before_the_training(run, fruit, tmp_path):
+    result = run("train", fruit, "--target", "fruit", "-o", tmp_path / "no" / "m.assay")
+    assert result.status == 2
+    assert "there is no such folder" in result.err
+    assert "reading" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--target", "friut"], "Did you mean 'fruit'?"),
+        ([], "no target was given"),
+        (["--target", "fruit", "--set", "epochs"], "'epochs' is not KEY=VALUE"),
+        (["--target", "fruit", "--set", "=5"], "'=5' is not KEY=VALUE"),
+        (["--target", "fruit", "--set", "train.epoch=5"], "Did you mean 'epochs'?"),
+        (["--target", "fruit", "--set", "train.epochs=0"], "train.epochs"),
+        (["--target", "fruit", "--seed", "-1"], "seed"),
+        (["--target", "fruit", "--device", "tpu"], "'tpu'"),
+        (["--target", "fruit", "--recipe", "titanik"], "Did you mean 'titanic'?"),
+        (["--target", "fruit", "--recipe", "none.toml"], "none.toml"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(run, fruit, tmp_path, args, said):
+    result = run("train", fruit, "-o", tmp_path / "m.assay", *args)
+    assert (result.status, result.out) == (2, "")
+    assert said in result.err.splitlines()[-1]
+    assert "Traceback" not in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_long_ledger_is_cut_and_says_where_the_rest_is():
+    entry = {"what": "column dropped", "where": "x", "why": "named in the recipe", "undo": "drop"}
+    lines = ledger_lines([entry] * 9, "m.assay")
+    assert len(lines) == 8
+    assert lines[-1] == "  and 3 more: assay show m.assay"

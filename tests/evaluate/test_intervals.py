@@ -1,0 +1,200 @@
+"""Intervals cover what they should, and are as wide as theory says."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, bootstrap
+
+from assay.errors import UserError
+from assay.evaluate import intervals
+from assay.evaluate.intervals import bootstrap_intervals, member_spread, wilson
+from assay.metrics import SCORES, score_table
+
+
+def _case(n_rows, n_classes=2, seed=0, skill=1.0):
+    rng = np.random.default_rng(seed)
+    y_true = rng.integers(n_classes, size=n_rows)
+    logits = rng.normal(size=(n_rows, n_classes)) + skill * np.eye(n_classes)[y_true]
+    proba = np.exp(logits)
+    return y_true, proba / proba.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_estimates_are_the_scores_of_all_rows(n_classes):
+    y_true, proba = _case(200, n_classes)
+    found = bootstrap_intervals(y_true, proba, n_resamples=100)
+    assert {name: one.estimate for name, one in found.items()} == score_table(y_true, proba)
+    assert tuple(found) == SCORES
+    for name, one in found.items():
+        assert one.low < one.high
+        if name != "ece":  # biased upwards, and more so on draws with repeated rows
+            assert one.low < one.estimate < one.high
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_a_draw_scores_what_the_drawn_rows_score(n_classes):
+    y_true, proba = _case(80, n_classes)
+    proba = np.round(proba, 1) + 0.01
+    proba /= proba.sum(axis=1, keepdims=True)
+    weight = np.random.default_rng(0).integers(0, 4, size=(3, 80)).astype(float)
+    scorer = intervals._DrawScorer(y_true, proba)
+    found = scorer.scores(weight) | scorer.ranked_scores(weight)
+    for draw, times in enumerate(weight.astype(int)):
+        expected = score_table(np.repeat(y_true, times), np.repeat(proba, times, axis=0))
+        got = {name: found[name][draw] for name in SCORES}
+        assert got == pytest.approx(expected, rel=1e-10)
+
+
+def test_accuracy_interval_agrees_with_scipy():
+    y_true, proba = _case(300)
+    is_right = (proba.argmax(axis=1) == y_true).astype(float)
+    theirs = bootstrap(
+        (is_right,), np.mean, n_resamples=4000, method="percentile", rng=0, vectorized=True
+    ).confidence_interval
+    ours = bootstrap_intervals(y_true, proba, n_resamples=4000, metrics=["accuracy"])["accuracy"]
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.007)
+
+
+def test_auroc_interval_agrees_with_scipy():
+    y_true, proba = _case(300)
+
+    def area(rows):
+        return score_table(y_true[rows], proba[rows])["auroc"]
+
+    theirs = bootstrap(
+        (np.arange(300),), area, n_resamples=1500, method="percentile", rng=0, vectorized=False
+    ).confidence_interval
+    ours = bootstrap_intervals(y_true, proba, n_resamples=1500, metrics=["auroc"])["auroc"]
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "log_loss", "auroc"])
+def test_intervals_cover_the_truth_about_as_often_as_they_say(name):
+    truth = score_table(*_case(200_000, seed=999))[name]
+    n_covered = 0
+    for seed in range(100):
+        y_true, proba = _case(150, seed=seed)
+        found = bootstrap_intervals(
+            y_true, proba, n_resamples=300, confidence=0.9, seed=seed, metrics=[name]
+        )[name]
+        n_covered += found.low <= truth <= found.high
+    # 90 expected; binomial sd 3, and the percentile interval is a little narrow.
+    assert 80 <= n_covered <= 98
+
+
+def test_more_confidence_is_wider_and_more_rows_are_narrower():
+    widths = {}
+    for n_rows in (100, 1600):
+        for confidence in (0.8, 0.95):
+            found = bootstrap_intervals(
+                *_case(n_rows), confidence=confidence, metrics=["accuracy"]
+            )["accuracy"]
+            widths[n_rows, confidence] = found.high - found.low
+    assert widths[100, 0.8] < widths[100, 0.95]
+    # A sixteenth of the variance: a quarter of the width.
+    assert widths[1600, 0.95] == pytest.approx(widths[100, 0.95] / 4, rel=0.25)
+
+
+def test_many_rows_give_the_width_of_the_normal_approximation():
+    y_true, proba = _case(60_000, 3)
+    found = bootstrap_intervals(y_true, proba, metrics=["accuracy", "auroc", "log_loss"])
+    share = found["accuracy"].estimate
+    half = 1.96 * np.sqrt(share * (1 - share) / 60_000)
+    assert found["accuracy"].high - share == pytest.approx(half, rel=0.25)
+    assert found["auroc"].low < found["auroc"].estimate < found["auroc"].high
+
+
+def test_subsampling_and_drawing_all_rows_agree(monkeypatch):
+    y_true, proba = _case(6000, 3)
+    drawn = bootstrap_intervals(y_true, proba)
+    monkeypatch.setattr(intervals, "EXACT_ROWS", 2000)
+    subsampled = bootstrap_intervals(y_true, proba)
+    for name in SCORES:
+        width = drawn[name].high - drawn[name].low
+        assert subsampled[name].high - subsampled[name].low == pytest.approx(width, rel=0.3)
+
+
+def test_groups_widen_the_interval_as_if_they_were_rows():
+    y_true, proba = _case(200)
+    by_row = bootstrap_intervals(y_true, proba, metrics=["accuracy", "log_loss"])
+    y_five, proba_five = np.repeat(y_true, 5), np.repeat(proba, 5, axis=0)
+    groups = np.repeat(np.arange(200) + 7, 5)
+    by_group = bootstrap_intervals(
+        y_five, proba_five, metrics=["accuracy", "log_loss"], groups=groups
+    )
+    naive = bootstrap_intervals(y_five, proba_five, metrics=["accuracy"])["accuracy"]
+    for name, one in by_row.items():
+        assert by_group[name].low == pytest.approx(one.low, abs=0.02)
+        assert by_group[name].high == pytest.approx(one.high, abs=0.02)
+    grouped = by_group["accuracy"]
+    assert grouped.high - grouped.low > 1.7 * (naive.high - naive.low)
+
+
+def test_groups_of_many_rows_are_subsampled_whole(monkeypatch):
+    monkeypatch.setattr(intervals, "EXACT_ROWS", 1000)
+    y_true, proba = _case(1000)
+    by_row = bootstrap_intervals(y_true, proba, metrics=["accuracy"])["accuracy"]
+    by_group = bootstrap_intervals(
+        np.repeat(y_true, 4),
+        np.repeat(proba, 4, axis=0),
+        metrics=["accuracy"],
+        groups=np.repeat(np.arange(1000), 4),
+    )["accuracy"]
+    assert by_group.high - by_group.low == pytest.approx(by_row.high - by_row.low, rel=0.3)
+
+
+def test_the_seed_decides_the_interval():
+    y_true, proba = _case(100)
+    first, again, other = (
+        bootstrap_intervals(y_true, proba, n_resamples=200, seed=seed) for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_one_class_has_no_auroc_and_no_interval_of_it():
+    found = bootstrap_intervals(np.zeros(30, dtype=int), np.full((30, 2), 0.5))
+    assert found["auroc"].to_dict() == {"estimate": None, "low": None, "high": None}
+    assert found["accuracy"].to_dict() == {"estimate": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_draws_without_the_rare_class_are_left_out():
+    y_true = np.array([1] + [0] * 19)  # absent from 36 % of the draws
+    proba = np.column_stack([1 - (p := np.linspace(0.9, 0.1, 20)), p])
+    found = bootstrap_intervals(y_true, proba)["auroc"]
+    assert (found.estimate, found.low, found.high) == (1.0, 1.0, 1.0)
+
+
+def test_one_row_or_one_group_has_no_interval():
+    one = bootstrap_intervals(np.array([1]), np.array([[0.2, 0.8]]))["accuracy"]
+    assert (one.estimate, one.low, one.high) == (1.0, None, None)
+    y_true, proba = _case(20)
+    grouped = bootstrap_intervals(y_true, proba, groups=np.full(20, 5))["accuracy"]
+    assert grouped.low is None
+
+
+def test_an_unknown_score_is_told_with_the_nearest():
+    with pytest.raises(UserError, match="Did you mean 'accuracy'"):
+        bootstrap_intervals(*_case(10), metrics=["acuracy"])
+    with pytest.raises(UserError, match=r"groups must have shape \(10,\)"):
+        bootstrap_intervals(*_case(10), groups=np.arange(3))
+
+
+@pytest.mark.parametrize(("n_right", "n_rows"), [(0, 5), (5, 5), (3, 10), (1, 1), (700, 1000)])
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_wilson_agrees_with_scipy(n_right, n_rows, confidence):
+    theirs = binomtest(n_right, n_rows).proportion_ci(confidence, method="wilson")
+    ours = wilson(n_right, n_rows, confidence=confidence)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert ours.estimate == n_right / n_rows
+
+
+def test_wilson_of_no_rows_is_none():
+    assert wilson(0, 0).to_dict() == {"estimate": None, "low": None, "high": None}
+
+
+def test_member_spread_by_hand():
+    spread = member_spread([0.7, 0.8, 0.9])
+    assert spread.to_dict() == pytest.approx({"mean": 0.8, "low": 0.7, "high": 0.9, "sd": 0.1})
+    assert member_spread([0.5]).to_dict() == {"mean": 0.5, "low": 0.5, "high": 0.5, "sd": 0.0}
+    with pytest.raises(UserError, match=r"\(K,\)"):
+        member_spread([])

@@ -1,0 +1,163 @@
+"""Delimited text keeps every row that fits and lists every other."""
+
+import random
+
+import polars as pl
+import pytest
+
+from assay.errors import UserError
+from assay.ledger import Ledger
+from assay.read import delimited
+from assay.read.content import Content, from_bytes
+from assay.read.delimited import read_delimited
+from assay.recipe import ReadRecipe
+
+
+def read(text: str | bytes, ledger: Ledger | None = None, **options) -> pl.DataFrame:
+    data = text.encode() if isinstance(text, str) else text
+    recipe = ReadRecipe(**options)
+    return read_delimited(
+        from_bytes(data, "x.csv"), recipe, Ledger() if ledger is None else ledger
+    ).frame
+
+
+def test_cells_are_verbatim_text():
+    frame = read('a,b,c\n 1,"x, y",\n002,"say ""hi""",NA\n')
+    assert frame.rows() == [(" 1", "x, y", ""), ("002", 'say "hi"', "NA")]
+    assert set(frame.dtypes) == {pl.String}
+
+
+def test_a_quoted_newline_keeps_the_row():
+    assert read('a,b\n1,"x\ny"\n2,z\n').rows() == [("1", "x\ny"), ("2", "z")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_each_line_end_gives_the_same_rows(end):
+    assert read(end.join(["a,b", "1,2", "3,4", ""])).rows() == [("1", "2"), ("3", "4")]
+
+
+def test_short_and_long_rows_are_set_aside_with_line_and_text():
+    ledger = Ledger()
+    text = "a,b,c\n" + "1,2,3\n" * 8 + "4,5\n6,7,8,9\n"
+    assert read(text, ledger, max_bad_rows=0.25).height == 8
+    entries = [entry for entry in ledger if entry.what == "row set aside"]
+    assert [entry.where for entry in entries] == ["x.csv, line 10", "x.csv, line 11"]
+    assert "2 cells where 3 are expected: '4,5'" in entries[0].why
+
+
+def test_too_many_bad_rows_are_an_error_that_names_the_option():
+    with pytest.raises(UserError, match=r"line 3: 2 cells where 3 .*read.max_bad_rows = 0.334"):
+        read("a,b,c\n1,2,3\n4,5\n7,8,9\n")
+
+
+def test_the_offered_share_is_enough():
+    assert read("a,b,c\n1,2,3\n4,5\n7,8,9\n", max_bad_rows=0.334).height == 2
+
+
+def test_the_listing_is_capped_and_counted():
+    ledger = Ledger()
+    read("a,b,c\n" + "1,2,3\n" * 200 + "4,5\n" * 150, ledger, max_bad_rows=0.5)
+    assert sum(entry.what == "row set aside" for entry in ledger) == delimited.MAX_LISTED_ROWS
+    assert any(entry.what == "50 more rows set aside" for entry in ledger)
+
+
+def test_polars_padding_never_passes(monkeypatch):
+    # One short row and one comma in quotes: the sums must not cancel out.
+    text = 'a,b,c\n1,2,3\n4,5\n"x,y",8,9\n'
+    with pytest.raises(UserError, match="line 3"):
+        read(text)
+    assert read(text, max_bad_rows=0.5).rows() == [("1", "2", "3"), ("x,y", "8", "9")]
+
+
+def test_the_fast_and_the_careful_way_agree(monkeypatch):
+    rng = random.Random(0)
+    words = ["", "x", "1.5", "a,b", 'q"q', "two\nlines", " padded ", "ünï"]
+    rows = [[rng.choice(words) for _ in range(4)] for _ in range(300)]
+
+    def cell(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"'
+
+    text = "a,b,c,d\n" + "".join(",".join(map(cell, row)) + "\n" for row in rows)
+    fast = read(text)
+    monkeypatch.setattr(delimited, "_read_fast", lambda *_: None)
+    assert fast.equals(read(text))
+    assert fast.rows() == [tuple(row) for row in rows]
+
+
+def test_every_clean_row_survives_one_polluted_row():
+    # The operators of row pollution: a separator less or more, a quote
+    # anywhere, another separator. All other rows must come back exactly.
+    rng = random.Random(1)
+    words = ["mug", "disk, big", 'a "B" c', "", "late, but ok"]
+    rows = [
+        [f"{i}", f"{rng.random():.3f}", rng.choice(words), f"2020-01-{i % 28 + 1:02d}", "end"]
+        for i in range(60)
+    ]
+
+    def cell(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
+
+    written = [[cell(text) for text in row] for row in rows]
+    for at in range(0, 60, 7):
+        for column in range(5):
+            original = written[at]
+            left, here, right = original[:column], original[column], original[column + 1 :]
+            middle = len(here) // 2
+            for bad in (
+                [*left, here + ",", *right],
+                [*left, '"' + here, *right],
+                [*left, here + '"', *right],
+                [*left, here[:middle] + '"' + here[middle:], *right],
+                [*left, here + ";" + "".join(right[:1]), *right[1:]],
+            ):
+                lines = [",".join(bad if k == at else row) for k, row in enumerate(written)]
+                frame = read("id,x,item,day,z\n" + "\n".join(lines) + "\n", max_bad_rows=0.1)
+                kept = set(frame.rows())
+                assert frame.width == 5
+                assert all(tuple(row) in kept for k, row in enumerate(rows) if k != at)
+
+
+def test_comments_between_rows_are_skipped_and_counted():
+    ledger = Ledger()
+    assert read("# head\na,b\n1,2\n# mid\n3,4\n", ledger).height == 2
+    assert any(entry.what == "1 comment lines skipped" for entry in ledger)
+
+
+def test_a_cell_that_starts_like_a_comment_stays():
+    text = "# head\ntag,n\nx,1\n#N/A,2\n"
+    assert read(text).rows() == [("x", "1"), ("#N/A", "2")]
+
+
+def test_a_forced_comment_character_is_obeyed():
+    assert read("a,b\n1,2\n;x,y\n3,4\n", comment=";").rows() == [("1", "2"), ("3", "4")]
+
+
+def test_a_separator_at_the_end_of_each_row_adds_no_column():
+    ledger = Ledger()
+    assert read("a,b\n1,2,\n3,4,\n", ledger).rows() == [("1", "2"), ("3", "4")]
+    assert any(entry.what == "empty last cell dropped" for entry in ledger)
+
+
+def test_text_after_the_last_separator_is_not_lost_silently():
+    text = "a,b\n" + "1,2,\n" * 1200 + "3,4,oops\n"
+    with pytest.raises(UserError, match=r"data row 1201 has text 'oops'"):
+        read(text)
+
+
+def test_a_table_of_ten_thousand_columns_is_read():
+    names = [f"c{i}" for i in range(10_000)]
+    frame = read(",".join(names) + "\n" + (",".join(["1"] * 10_000) + "\n") * 3)
+    assert frame.shape == (3, 10_000)
+
+
+def test_a_path_with_wildcards_is_one_file(tmp_path):
+    path = tmp_path / "a[1]*.csv"
+    path.write_text("a,b\n1,2\n")
+    content = Content(name=path.name, path=path)
+    assert read_delimited(content, ReadRecipe(), Ledger()).frame.rows() == [("1", "2")]
+
+
+def test_latin_1_is_read_and_told():
+    ledger = Ledger()
+    assert read("a,b\nété,2\n".encode("latin-1"), ledger).rows() == [("été", "2")]
+    assert any("cp1252" in entry.what for entry in ledger)

@@ -1,0 +1,79 @@
+"""Records out of lines: quotes, line numbers, recovery."""
+
+import csv
+import io
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assay.read.lines import Grammar, iter_records, physical_lines, split_line
+
+cells = st.text(st.sampled_from('ab1 ,"\n;'), max_size=6)
+rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=8)
+
+
+def parse(text: str, n_cells: int | None = None, grammar: Grammar | None = None):
+    return list(iter_records(physical_lines(text), grammar or Grammar(), n_cells=n_cells))
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows)
+def test_what_the_csv_writer_writes_comes_back(table):
+    buffer = io.StringIO()
+    csv.writer(buffer, quoting=csv.QUOTE_ALL).writerows(table)
+    assert [record.cells for record in parse(buffer.getvalue(), 3)] == table
+
+
+def test_a_quoted_newline_keeps_the_row_and_the_line_number():
+    records = parse('a,"x\ny\nz"\nb,c\n', 2)
+    assert [(r.line, r.cells) for r in records] == [(1, ["a", "x\ny\nz"]), (4, ["b", "c"])]
+
+
+def test_an_unclosed_quote_costs_its_own_line_only():
+    records = parse('1,2\n3,"4\n5,6\n7,8\n', 2)
+    assert [r.cells for r in records] == [["1", "2"], None, ["5", "6"], ["7", "8"]]
+    assert [r.line for r in records] == [1, 2, 3, 4]
+
+
+def test_a_stray_quote_that_meets_a_later_one_does_not_swallow_rows():
+    records = parse('1,"2,3\n4,5,6\n7,"8",9\n', 3)
+    assert [r.cells for r in records] == [None, ["4", "5", "6"], ["7", "8", "9"]]
+
+
+def test_an_inner_quote_that_is_not_doubled_stays():
+    (record,) = parse('1,"a "big" dog",2\n', 3)
+    assert record.cells == ["1", 'a "big" dog', "2"]
+    assert not record.is_clean
+
+
+def test_all_line_ends_end_lines():
+    assert [r.cells for r in parse("a,b\rc,d\r\ne,f\ng,h", 2)] == [
+        ["a", "b"],
+        ["c", "d"],
+        ["e", "f"],
+        ["g", "h"],
+    ]
+
+
+def test_blank_lines_are_skipped():
+    assert [r.line for r in parse("a,b\n\n  \nc,d\n\n", 2)] == [1, 4]
+
+
+def test_runs_of_blanks_separate_once():
+    records = parse('  1  2\t3\n4 "5 6"  7 \n', 3, Grammar(separator=" "))
+    assert [r.cells for r in records] == [["1", "2", "3"], ["4", "5 6", "7"]]
+
+
+def test_a_cell_of_ten_million_characters_is_read():
+    big = "x" * 10_000_000
+    (record,) = parse(f'1,"{big}"\n', 2)
+    assert record.cells == ["1", big]
+
+
+def test_many_stray_quotes_stay_linear():
+    text = "".join(f'{i},"x,""\n' for i in range(3000))
+    assert len(parse(text, 2)) >= 1
+
+
+def test_split_line_reads_doubled_quotes():
+    assert split_line('"a ""b"" c","",""""', Grammar()) == ['a "b" c', "", '"']

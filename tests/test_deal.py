@@ -1,0 +1,63 @@
+"""Units stay whole, parts get what they are owed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.deal import cut_time, deal
+from assay.errors import UserError
+
+
+@given(
+    counts=st.lists(st.integers(0, 40), min_size=1, max_size=5).filter(any),
+    quota=st.lists(st.integers(1, 9), min_size=2, max_size=6),
+    seed=st.integers(0, 9),
+)
+def test_single_rows_get_their_quota_within_one_row(counts, quota, seed):
+    y = np.repeat(np.arange(len(counts)), counts)
+    part = deal(y, None, np.array(quota, dtype=float), rng=np.random.default_rng(seed))
+    got = np.zeros((len(quota), len(counts)))
+    np.add.at(got, (part, y), 1)
+    owed = np.outer(np.array(quota) / sum(quota), counts)
+    assert np.abs(got - owed).max() < 1 + 1e-9
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=80))
+def test_units_stay_whole(rows):
+    unit, y = np.array(rows).T
+    unit = np.unique(unit, return_inverse=True)[1]
+    part = deal(y, unit, np.ones(3), rng=np.random.default_rng(0))
+    assert part.min() >= 0
+    assert part.max() < 3
+    for one in np.unique(unit):
+        assert len(set(part[unit == one])) == 1
+
+
+def test_units_alike_are_dealt_in_equal_numbers():
+    y = np.tile([0, 0, 1], 12)  # twelve units of two rows of class 0 and one of class 1
+    part = deal(y, np.repeat(np.arange(12), 3), np.ones(4), rng=np.random.default_rng(0))
+    assert np.bincount(part).tolist() == [9, 9, 9, 9]
+
+
+def test_the_first_unit_goes_where_its_class_is_owed_most():
+    # Quota 3 to 1: the large unit does not fit the small part.
+    part = deal(
+        np.zeros(3, dtype=int),
+        np.zeros(3, dtype=int),
+        np.array([3.0, 1.0]),
+        rng=np.random.default_rng(0),
+    )
+    assert part.tolist() == [0, 0, 0]
+
+
+def test_time_is_cut_nearest_to_the_quota():
+    assert cut_time(np.arange(8), np.ones(4)).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    # Moment 0 has six of eight rows and cannot be parted.
+    assert cut_time(np.array([0] * 6 + [1, 2]), np.ones(2)).tolist() == [0] * 6 + [1, 1]
+    assert cut_time(np.array([0, 1] + [2] * 6), np.ones(3)).tolist() == [0, 1] + [2] * 6
+
+
+def test_more_blocks_than_moments_are_refused():
+    with pytest.raises(UserError, match=r"2 moment\(s\) of time cannot be cut into 3 parts"):
+        cut_time(np.array([0, 1, 1]), np.ones(3))
