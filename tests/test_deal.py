@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
-from assay.deal import cut_time, deal
+from assay.deal import cut_time, deal, join_units
 from assay.errors import UserError
 
 
@@ -61,3 +63,26 @@ def test_time_is_cut_nearest_to_the_quota():
 def test_more_blocks_than_moments_are_refused():
     with pytest.raises(UserError, match=r"2 moment\(s\) of time cannot be cut into 3 parts"):
         cut_time(np.array([0, 1, 1]), np.ones(3))
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=40))
+def test_joined_units_agree_with_scipy(rows):
+    groups, copies = np.array(rows).T
+    graph = coo_matrix((np.ones(len(rows)), (groups, copies + 13)), shape=(26, 26))
+    _, component = connected_components(graph, directed=False)
+    unit = join_units(groups, copies)
+    theirs = component[groups]
+    np.testing.assert_array_equal(unit[:, None] == unit, theirs[:, None] == theirs)
+    assert sorted(set(unit.tolist())) == list(range(unit.max() + 1))
+
+
+def test_a_long_chain_is_one_unit():
+    n_rows = 10_000  # row n shares its group with n + 1 or its copy number with n - 1
+    idx = np.random.default_rng(0).permutation(n_rows)
+    assert join_units(idx // 2, (idx + 1) // 2).max() == 0
+
+
+def test_without_groups_and_copies_there_are_no_units():
+    assert join_units(None, None) is None
+    assert join_units(np.array([3, 3, 9]), None).tolist() == [0, 0, 1]
+    assert join_units(None, np.array([3, 3, 9])).tolist() == [0, 0, 1]

@@ -326,6 +326,14 @@ def test_fewer_groups_than_folds_make_fewer_folds():
     assert any("only 3 groups" in entry.why for entry in ledger)
 
 
+def test_a_group_larger_than_a_fold_is_told():
+    ledger = Ledger()
+    groups = np.concatenate([np.zeros(40, dtype=int), np.arange(1, 61)])
+    split = _split(np.arange(100) % 2, ledger, groups=groups)
+    assert sorted(split.validation.sum(axis=1)) == [15, 15, 15, 15, 40]
+    assert ["40 of 100 rows are one group" in entry.why for entry in ledger] == [True]
+
+
 def test_one_group_cannot_be_split():
     with pytest.raises(UserError, match="1 groups of rows cannot be split"):
         _split([0, 1] * 6, groups=np.zeros(12, dtype=int))

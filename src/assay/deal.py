@@ -1,4 +1,4 @@
-"""Share rows out: units and classes in, the part of each row out.
+"""Share rows out: groups, copies and classes in, the part of each row out.
 
 `split` calls it for folds, holdout and validation. Units of several rows come first:
 those alike in their class counts are dealt in equal numbers, what is left goes one by
@@ -14,6 +14,37 @@ from assay.errors import UserError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+def join_units(
+    groups: NDArray[np.integer] | None, copies: NDArray[np.integer] | None
+) -> Ints | None:
+    """Join rows of one group and copies of one row, directly or through others.
+
+    Args:
+        groups: Group of each row, (N,), or None.
+        copies: Equal numbers for copies of one row, (N,), or None.
+
+    Returns:
+        Unit of each row, (N,), the integers 0 to U - 1; None when both are None.
+
+    Example:
+        >>> join_units(np.array([5, 5, 7, 8]), np.array([0, 1, 1, 2])).tolist()
+        [0, 0, 0, 1]
+    """
+    if groups is None or copies is None:
+        only = copies if groups is None else groups
+        return None if only is None else ranks(only)
+    left, right = ranks(groups), ranks(copies)
+    if len(left) == 0:
+        return left
+    return ranks(_components(left, right + left.max() + 1)[left])
+
+
+def ranks(values: NDArray[np.generic]) -> Ints:
+    """Return the rank of each value among the distinct ones, (N,), from 0."""
+    rank: Ints = np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return rank
 
 
 def deal(y: Ints, unit: Ints | None, quota: Floats, *, rng: np.random.Generator) -> Ints:
@@ -49,6 +80,25 @@ def deal(y: Ints, unit: Ints | None, quota: Floats, *, rng: np.random.Generator)
         row_idx = singles[starts[class_idx] : ends[class_idx]]
         part[row_idx] = dealer.level(int(class_idx), len(row_idx))
     return part
+
+
+def _components(left: Ints, right: Ints) -> Ints:
+    """Label connected nodes alike, (nodes,); row n of the table joins left[n] and right[n].
+
+    Each round every root takes the least label of its neighbours, then all paths are
+    shortened to their root, so that few rounds suffice (Shiloach & Vishkin 1982,
+    J. Algorithms 3:57).
+    """
+    label = np.arange(right.max() + 1, dtype=np.int64)
+    while True:
+        a, b = label[left], label[right]
+        if (a == b).all():
+            return label
+        least = np.minimum(a, b)
+        np.minimum.at(label, a, least)
+        np.minimum.at(label, b, least)
+        while (label != label[label]).any():
+            label = label[label]
 
 
 def _deal_large_units(dealer: "_Dealer", unit: Ints, y: Ints, rng: np.random.Generator) -> Ints:
@@ -90,7 +140,7 @@ def cut_time(moment: Ints, quota: Floats) -> Ints:
         >>> cut_time(np.array([3, 1, 1, 2]), np.ones(2)).tolist()
         [1, 0, 0, 1]
     """
-    rank = np.unique(moment, return_inverse=True)[1].reshape(-1)
+    rank = ranks(moment)
     count = np.bincount(rank)
     n_moments, n_blocks = len(count), len(quota)
     if n_moments < n_blocks:

@@ -3,6 +3,7 @@
 Nothing here imports PyTorch until something is trained.
 """
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,9 +113,33 @@ class Model:
         """
         save_model(path, self._contents)
 
-    def read(self, table: object) -> Table:
-        """Return a table as `predict` reads it, before columns are matched."""
-        return read_table(table, self.recipe.read, Ledger())
+    def read(self, table: object, ledger: Ledger | None = None) -> Table:
+        """Return a table as `predict` reads it, before columns are matched.
+
+        A table without a header, whose columns the recipe names, may lack the target.
+
+        Args:
+            table: As for `predict`.
+            ledger: Told what the reader noticed.
+
+        Raises:
+            UserError: The table cannot be read, or some row of it cannot: the rows
+                that go out are those that came in.
+        """
+        told = Ledger() if ledger is None else ledger
+        strict = self.recipe.read.model_copy(update={"max_bad_rows": 0.0})
+        unlabelled = tuple(name for name in strict.names if name != self.target)
+        try:
+            return read_table(table, strict, told)
+        except UserError as error:
+            if unlabelled != strict.names:
+                with contextlib.suppress(UserError):
+                    shorter = strict.model_copy(update={"names": unlabelled})
+                    return read_table(table, shorter, told)
+            if "max_bad_rows" not in (error.fix or ""):
+                raise
+            fix = "Correct the rows: predict answers every row or none"
+            raise UserError(error.what, where=error.where, fix=fix) from None
 
 
 def train(

@@ -146,13 +146,14 @@ def _prepare(source: object, recipe: Recipe, ledger: Ledger, *, observer: Observ
 def _encode(prepared: _Prepared, recipe: Recipe, ledger: Ledger) -> _Samples:
     """Split, then encode; the typed table is gone when this returns."""
     typed, y, roles = prepared.typed, prepared.y, prepared.roles
+    features = [spec.name for spec in prepared.preparation.schema.features]
     split = make_split(
         y,
         recipe.split,
         seed=recipe.seed,
         groups=roles.groups,
         time=roles.time,
-        duplicate_of=duplicate_groups(typed.frame),
+        duplicate_of=duplicate_groups(typed.frame.select(features)),
         n_classes=prepared.target.n_classes,
         class_names=prepared.target.classes,
         ledger=ledger,

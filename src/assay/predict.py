@@ -60,8 +60,8 @@ class Preparation:
             roles: Columns used otherwise and for what; they are no features.
 
         Raises:
-            UserError: A name in `kinds` or `drop` that is no column, or an
-                expression that fails.
+            UserError: A name in `kinds` or `drop` that is no column, an expression
+                that fails, or no column to learn from.
         """
         names = [*raw.names, *recipe.derive]
         _check_names("kinds", recipe.kinds, names)
@@ -76,7 +76,14 @@ class Preparation:
             typed = apply_schema(raw, raw_schema, recipe, is_training=True)
             new_columns = _derived(typed, recipe.derive)
             derived_schema = _infer(new_columns, recipe, ledger, roles={})
-        return cls(raw_schema, dict(recipe.derive), derived_schema, recipe.drop)
+        preparation = cls(raw_schema, dict(recipe.derive), derived_schema, recipe.drop)
+        if not preparation.schema.features:
+            raise UserError(
+                "no usable column is left to predict from",
+                where=raw.source,
+                fix="'assay inspect' tells why each column is set aside; kinds.NAME overrides it",
+            )
+        return preparation
 
     def apply(self, raw: Table, recipe: Recipe, *, is_training: bool) -> Table:
         """Cast the raw columns, derive new ones and cast those.

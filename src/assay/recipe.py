@@ -253,7 +253,7 @@ class Recipe(_Section):
         try:
             return cls.model_validate(dict(data))
         except ValidationError as error:
-            raise _user_error(error.errors()[0], where) from None
+            raise _user_error(error.errors(), where) from None
 
     @classmethod
     def from_toml(cls, text: str, *, where: str = "recipe") -> "Recipe":
@@ -294,7 +294,7 @@ class Recipe(_Section):
                 section = section.setdefault(name, {})
                 if not isinstance(section, dict):
                     raise UserError(f"{name!r} holds no options", where=f"option {dotted!r}")
-            section[last] = _toml_value(value) if isinstance(value, str) else value
+            section[last] = _option_value(dotted, value) if isinstance(value, str) else value
         return Recipe.from_dict(data, where="option")
 
     def to_dict(self) -> dict[str, Any]:
@@ -361,14 +361,23 @@ def _toml_text(value: Any) -> str:
     return f'"{escaped}"'
 
 
-def _toml_value(text: str) -> Any:
+def _option_value(dotted: str, text: str) -> Any:
+    """Read text as TOML, but keep it where the option itself is text: target=2024."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return text if _is_text_option(dotted) and not isinstance(value, str) else value
 
 
-def _user_error(detail: ErrorDetails, where: str) -> UserError:
+def _is_text_option(dotted: str) -> bool:
+    section, _, name = dotted.rpartition(".")
+    fields = _sections()[section].model_fields if section in _sections() else Recipe.model_fields
+    return name in fields and fields[name].annotation is str
+
+
+def _user_error(details: list[ErrorDetails], where: str) -> UserError:
+    detail = details[0]
     path = [str(part) for part in detail["loc"]]
     if detail["type"] == "extra_forbidden":
         return UserError(
@@ -376,14 +385,23 @@ def _user_error(detail: ErrorDetails, where: str) -> UserError:
             where=where,
             fix=did_you_mean(path[-1], _known_options(path[:-1])),
         )
-    # Unions of "auto" and a type report each branch as one more path element.
-    named = [part for part in path if _is_option(part)] or path
-    message = detail["msg"].removeprefix("Value error, ")
+    # A union of "auto" and a type reports each branch, as one more element of the path.
+    named = _option_path(path)
+    branches = [one["msg"] for one in details if _option_path(list(map(str, one["loc"]))) == named]
+    texts = [message.removeprefix("Value error, ").removeprefix("Input ") for message in branches]
     return UserError(
-        f"{'.'.join(named)} = {detail['input']!r}: {message[0].lower()}{message[1:]}",
+        f"{'.'.join(named)} = {detail['input']!r} {', or '.join(dict.fromkeys(texts))}",
         where=where,
         fix="'assay recipe' prints every option with its meaning",
     )
+
+
+def _option_path(path: list[str]) -> list[str]:
+    """Cut a path of pydantic's behind the last element that is an option or a column."""
+    if path[0] in ("kinds", "derive"):
+        return path[:2]
+    known = [idx for idx, part in enumerate(path) if _is_option(part)]
+    return path[: known[-1] + 1] if known else path
 
 
 def _sections() -> dict[str, type[BaseModel]]:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.deal import cut_time, deal
+from assay.deal import cut_time, deal, join_units, ranks
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.recipe import SplitRecipe
@@ -105,25 +105,41 @@ def make_split(
 def duplicate_groups(frame: pl.DataFrame) -> Ints:
     """Number rows so that copies share a number: that of the first of them.
 
+    Equal rows are copies unless they are bound to occur: where the columns allow
+    fewer combinations than there are rows, every row is its own.
+
     Rows are compared by a hash of 64 bits. In a million rows two unlike ones meet
     once in 37 million tables, and would merely stay on the same side.
 
     Args:
-        frame: N rows; missing cells equal each other, and so do NaN.
+        frame: Feature columns, N rows; missing cells equal each other, and so do NaN.
 
     Returns:
-        (N,) integers in [0, N). Without columns every row is its own.
+        (N,) integers in [0, N).
 
     Example:
-        >>> duplicate_groups(pl.DataFrame({"a": [1, 2, 1], "b": ["x", "x", "x"]})).tolist()
-        [0, 1, 0]
+        >>> frame = pl.DataFrame({"a": [1.5, 2.5, 1.5, 3.5], "b": list("xyxx")})
+        >>> duplicate_groups(frame).tolist()
+        [0, 1, 0, 3]
+        >>> duplicate_groups(pl.DataFrame({"sex": list("MFMFMF")})).tolist()
+        [0, 1, 2, 3, 4, 5]
     """
-    if frame.width == 0:
+    if _must_repeat(frame):
         return np.arange(frame.height, dtype=np.int64)
     hashes = frame.hash_rows().to_numpy()
     _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
     numbers: Ints = first[inverse.reshape(-1)].astype(np.int64)
     return numbers
+
+
+def _must_repeat(frame: pl.DataFrame) -> bool:
+    """Whether the columns have fewer combinations of their values than rows."""
+    n_combinations = 1
+    for column in frame.iter_columns():
+        n_combinations *= column.n_unique()
+        if n_combinations >= frame.height:
+            return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -164,46 +180,11 @@ class _Rows:
                 f"the target has {len(np.unique(y))} class(es) in {len(y)} rows",
                 fix="Bring rows of at least two classes",
             )
-        unit = None if time is not None else _units(groups, duplicate_of)
+        unit = None if time is not None else join_units(groups, duplicate_of)
         names = tuple(class_names) or tuple(str(idx) for idx in range(n_classes))
         moment = None if time is None else _moments(time)
         copies = None if duplicate_of is None else np.asarray(duplicate_of, dtype=np.int64)
         return cls(y.astype(np.int64), n_classes, unit, moment, copies, names)
-
-
-def _units(groups: NDArray[np.integer] | None, copies: NDArray[np.integer] | None) -> Ints | None:
-    """Join rows of one group and copies of one row, directly or through others."""
-    if groups is None and copies is None:
-        return None
-    if groups is None or copies is None:
-        only = copies if groups is None else groups
-        return _ranks(np.asarray(only))
-    left, right = _ranks(groups), _ranks(copies)
-    return _ranks(_components(left, right + left.max() + 1)[left])
-
-
-def _components(left: Ints, right: Ints) -> Ints:
-    """Label connected nodes alike, (nodes,); row n of the table joins left[n] and right[n].
-
-    Each round every root takes the least label of its neighbours, then all paths are
-    shortened to their root, so that few rounds suffice (Shiloach & Vishkin 1982,
-    J. Algorithms 3:57).
-    """
-    label = np.arange(right.max() + 1, dtype=np.int64)
-    while True:
-        a, b = label[left], label[right]
-        if (a == b).all():
-            return label
-        least = np.minimum(a, b)
-        np.minimum.at(label, a, least)
-        np.minimum.at(label, b, least)
-        while (label != label[label]).any():
-            label = label[label]
-
-
-def _ranks(values: NDArray[np.generic]) -> Ints:
-    ranks: Ints = np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    return ranks
 
 
 def _moments(time: NDArray[np.generic]) -> Ints:
@@ -221,7 +202,7 @@ def _moments(time: NDArray[np.generic]) -> Ints:
             where="option split.time",
             fix="Fill or remove those rows, or split without time",
         )
-    return _ranks(time)
+    return ranks(time)
 
 
 def _test_rows(
@@ -305,6 +286,7 @@ def _cross_fit(
     n_folds = _n_folds(rows, recipe, row_idx, ledger)
     if rows.moment is None:
         _tell_rare_classes(rows, row_idx, n_folds, ledger)
+        _tell_large_unit(rows, row_idx, n_folds, ledger)
     for repeat in range(recipe.repeats):
         part = np.full(rows.n_rows, -1)
         if rows.moment is not None:
@@ -353,13 +335,25 @@ def _tell_rare_classes(rows: _Rows, row_idx: Ints, n_folds: int, ledger: Ledger)
         if n_units >= n_folds:
             continue
         which = f"{n_rows[class_idx]} row(s)"
-        if rows.unit is not None:
+        if n_units < n_rows[class_idx]:
             which += f" in {n_units} group(s)"
         lost = "its fold trains without it" if n_units == 1 else "some folds validate without it"
         ledger.add(
             "rare class spread over fewer folds than there are",
             where=f"class {rows.names[class_idx]!r}",
             why=f"it has {which} for {n_folds} folds, so {lost}",
+            undo="split.folds",
+        )
+
+
+def _tell_large_unit(rows: _Rows, row_idx: Ints, n_folds: int, ledger: Ledger) -> None:
+    largest = 1 if rows.unit is None else int(np.bincount(rows.unit[row_idx]).max())
+    if largest > 1 and largest * n_folds > len(row_idx):
+        ledger.add(
+            "folds made of uneven size",
+            where="split",
+            why=f"{largest} of {len(row_idx)} rows are one group or copies of one row,"
+            f" more than one of {n_folds} folds holds",
             undo="split.folds",
         )
 
@@ -397,5 +391,5 @@ def _dealt(
     seeds: tuple[int, int, int],
 ) -> Ints:
     y = rows.y[row_idx] if recipe.stratify else np.zeros(len(row_idx), dtype=np.int64)
-    unit = None if rows.unit is None else _ranks(rows.unit[row_idx])
+    unit = None if rows.unit is None else ranks(rows.unit[row_idx])
     return deal(y, unit, quota, rng=np.random.default_rng(seeds))

@@ -8,7 +8,7 @@ import pytest
 
 from assay.encode import TableEncoder
 from assay.errors import UserError
-from assay.recipe import EncodeRecipe, Recipe
+from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
 
@@ -105,9 +105,3 @@ def test_choices_that_do_not_fit_a_column_are_refused(options, message):
     columns = {"x": (Kind.NUMERIC, [1.0, 2.0, 3.0]), "c": (Kind.CATEGORICAL, ["a", "b", "c"])}
     with pytest.raises(UserError, match=message):
         encoder_for(columns, options)
-
-
-def test_no_usable_column_is_an_error():
-    schema = Schema((ColumnSpec("id", Kind.IDENTIFIER, ""),))
-    with pytest.raises(UserError, match="no usable column"):
-        TableEncoder.fit(Table(pl.DataFrame({"id": ["a", "b"]})), schema, EncodeRecipe())

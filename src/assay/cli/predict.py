@@ -1,6 +1,5 @@
 """The verb `predict`: a model file and rows in, labels and probabilities out."""
 
-import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -114,53 +113,24 @@ def read_records(text: str) -> list[dict[str, Any]]:
 
 
 def read_rows(model: "Model", source: str) -> "Table":
-    """Read the rows of a table, every one of them.
-
-    A model trained with `read.names` on a file without a header may be given a
-    file that names its columns, or one that lacks the target.
+    """Read the rows of a table, every one of them, and tell what was noticed.
 
     Args:
         model: Tells how to read.
         source: A path, "-" for standard input, or a database URL.
 
     Raises:
-        UserError: The table cannot be read; also when single rows of it cannot, as
-            the rows that go out must be those that came in.
+        UserError: The table cannot be read, or some row of it cannot.
     """
-    names = model.recipe.read.names
-    if not names:
-        return _read_strictly(model, source, names)
-    # Read up to three times, and standard input cannot be read twice.
-    again: str | bytes = sys.stdin.buffer.read() if source == "-" else source
-    with contextlib.suppress(UserError):
-        by_header = _read_strictly(model, again, ())
-        if set(model.schema.names) <= set(by_header.names):
-            return by_header
-    try:
-        return _read_strictly(model, again, names)
-    except UserError:
-        with contextlib.suppress(UserError):
-            return _read_strictly(model, again, tuple(n for n in names if n != model.target))
-        raise
-
-
-def _read_strictly(model: "Model", source: str | bytes, names: tuple[str, ...]) -> "Table":
     from assay.cli.output import tell
     from assay.ledger import Ledger
-    from assay.read import read_table
 
-    strict = model.recipe.read.model_copy(update={"max_bad_rows": 0.0, "names": names})
     ledger = Ledger()
-    try:
-        table = read_table(source, strict, ledger)
-    except UserError as error:
-        if "max_bad_rows" not in (error.fix or ""):
-            raise
-        fix = "Correct the rows: predict answers every row or none"
-        raise UserError(error.what, where=error.where, fix=fix) from None
-    if set(model.schema.names) <= set(table.names):
-        for entry in ledger:
-            tell(str(entry))
+    # A model that names the columns may read twice, which standard input does not allow.
+    is_read_twice = source == "-" and bool(model.recipe.read.names)
+    table = model.read(sys.stdin.buffer.read() if is_read_twice else source, ledger)
+    for entry in ledger:
+        tell(str(entry))
     return table
 
 

@@ -54,7 +54,7 @@ class TableEncoder:
             recipe: The section [encode].
 
         Raises:
-            UserError: No usable column, or a choice that does not fit its column.
+            UserError: A choice that does not fit its column.
         """
         _check_columns(recipe, schema)
         numeric: list[NumericFeature] = []
@@ -68,12 +68,6 @@ class TableEncoder:
                 categorical.append(_categorical(series, recipe))
             else:
                 numeric.extend(_numeric(series, spec, recipe))
-        if not (numeric or categorical or text):
-            raise UserError(
-                "no usable column is left to predict from",
-                where=table.source,
-                fix="'assay inspect' tells why each column is set aside; kinds.NAME overrides it",
-            )
         return cls(tuple(numeric), tuple(categorical), tuple(text))
 
     @property

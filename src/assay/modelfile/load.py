@@ -7,6 +7,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
 from assay.encode.table_encoder import TableEncoder
 from assay.encode.target import TargetEncoder
 from assay.errors import UserError
@@ -27,6 +30,15 @@ def load_model(path: str | Path) -> ModelContents:
         InternalError: The golden rows come out differently on this machine.
     """
     parts = unpack(_read(path), where=str(path))
+    try:
+        contents = _rebuild(parts, where=str(path))
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise _damaged(str(path), f"a part lacks what it should hold ({error!r})") from None
+    check_golden(contents.predictor, contents.golden, layout.GOLDEN_TOLERANCE)
+    return contents
+
+
+def _rebuild(parts: dict[str, bytes], *, where: str) -> ModelContents:
     described = _json(parts[layout.PREDICTOR])
     predictor = Predictor(
         preparation=Preparation(
@@ -38,18 +50,14 @@ def load_model(path: str | Path) -> ModelContents:
         encoder=TableEncoder.from_dict(described["encoder"]),
         target=TargetEncoder.from_dict(described["target"]),
         graph=parts[layout.CORE],
-        recipe=Recipe.from_dict(_json(parts[layout.RECIPE]), where=str(path)),
+        recipe=Recipe.from_dict(_json(parts[layout.RECIPE]), where=where),
     )
-    golden = _json(parts[layout.GOLDEN])
-    check_golden(predictor, golden, layout.GOLDEN_TOLERANCE)
-    from safetensors.numpy import load
-
     return ModelContents(
         predictor=predictor,
         ledger=_json(parts[layout.LEDGER]),
         evaluation=_json(parts[layout.EVALUATION]),
         members=load(parts[layout.MEMBERS]),
-        golden=golden,
+        golden=_json(parts[layout.GOLDEN]),
     )
 
 

@@ -5,6 +5,8 @@ import io
 import zipfile
 from pathlib import Path
 
+from safetensors.numpy import save
+
 from assay.errors import InternalError
 from assay.files import atomic_write
 from assay.modelfile import layout
@@ -60,8 +62,6 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _parts(contents: ModelContents) -> dict[str, bytes]:
-    from safetensors.numpy import save
-
     predictor = contents.predictor
     described = {
         "raw_schema": predictor.preparation.raw_schema.to_dict(),

@@ -20,7 +20,7 @@ from assay.recipe import Activation
 
 OPSET = 20
 IR_VERSION = 10
-SMALLEST_PROBABILITY = 1e-15  # of the average, before its logarithm is taken
+SMALLEST_PROBABILITY = 1e-12  # of the average, before its logarithm is taken
 
 _OPERATORS: dict[Activation, str] = {
     "relu": "Relu",

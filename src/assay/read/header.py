@@ -59,6 +59,8 @@ def find_names(
     """
     fitting = [row for row in rows[1:] if len(row) == n_cells]
     has_header = _has_header(rows, fitting, recipe, n_cells)
+    if recipe.names and recipe.header == "auto" and _are_known(rows[0], recipe.names, n_cells):
+        return _named(rows[0], n_cells, fitting, where)
     if recipe.names:
         return _given_names(recipe.names, n_cells, fitting or rows, int(has_header), where)
     if not has_header and commented and recipe.header != False:  # noqa: E712
@@ -109,12 +111,15 @@ def _has_header(
 ) -> bool:
     if recipe.header != "auto":
         return bool(recipe.header)
-    first = [cell.strip() for cell in rows[0]]
-    if recipe.names and first == list(recipe.names):
-        return True
-    if len(first) != n_cells and len(first) != n_cells - 1:
+    if len(rows[0]) != n_cells and len(rows[0]) != n_cells - 1:
         return True  # It cannot be data; its width is judged later.
     return looks_like_header(rows[0], fitting)
+
+
+def _are_known(first: list[str], names: tuple[str, ...], n_cells: int) -> bool:
+    """Whether most of a first row are names that are expected, in whatever order."""
+    n_known = sum(cell.strip() in names for cell in first)
+    return len(first) == n_cells and 2 * n_known > n_cells
 
 
 def _given_names(
