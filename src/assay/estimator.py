@@ -169,7 +169,7 @@ def train(
         UserError: Anything about the data or the recipe that the caller can mend.
 
     Example:
-        >>> ages = [float(age) for age in range(60)]
+        >>> ages = [float(idx % 50) for idx in range(100)]
         >>> people = {"age": ages, "retired": ["yes" if age > 30 else "no" for age in ages]}
         >>> model = train(people, "retired", options={"train.epochs": 20})
         >>> [str(label) for label in model.predict({"age": [5.0, 58.0]})]

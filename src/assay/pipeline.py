@@ -22,7 +22,7 @@ from assay.read import read_table
 from assay.recipe import Recipe
 from assay.roles import Roles, read_roles
 from assay.schema import Kind
-from assay.split import Split, duplicate_groups, make_split
+from assay.split import Split, duplicate_groups, make_split, must_repeat
 from assay.table import Table
 from assay.training.device import choose_device
 from assay.training.loop import History, Observer, train_population
@@ -153,7 +153,7 @@ def _encode(prepared: _Prepared, recipe: Recipe, ledger: Ledger) -> _Samples:
         seed=recipe.seed,
         groups=roles.groups,
         time=roles.time,
-        duplicate_of=duplicate_groups(typed.frame.select(features)),
+        duplicate_of=_copies(typed.frame.select(features), ledger),
         n_classes=prepared.target.n_classes,
         class_names=prepared.target.classes,
         ledger=ledger,
@@ -192,6 +192,19 @@ def _read_test(
         return None
     table = read_table(source, recipe.read, ledger)
     return take_labelled(table, target, ledger, missing=recipe.read.missing)
+
+
+def _copies(features: pl.DataFrame, ledger: Ledger) -> np.ndarray | None:
+    """Return which rows are copies of each other; None where equal rows mean nothing."""
+    if must_repeat(features):
+        ledger.add(
+            "equal rows treated as different samples",
+            where="split",
+            why=f"the columns have fewer combinations of values than the {features.height} rows",
+            undo="split.group, to keep rows together",
+        )
+        return None
+    return duplicate_groups(features)
 
 
 def _lesson(rows: EncodedRows, samples: _Samples, recipe: Recipe, *, n_classes: int) -> Lesson:
@@ -266,8 +279,14 @@ def _evaluate(
     is_covered = np.isfinite(oof[:, 0])
     if is_covered.any():
         proba = _calibrated(oof[is_covered], calibration)
+        groups = samples.roles.groups
         judged = evaluate_predictions(
-            y[is_covered], proba, classes, recipe.evaluate, seed=recipe.seed
+            y[is_covered],
+            proba,
+            classes,
+            recipe.evaluate,
+            seed=recipe.seed,
+            groups=None if groups is None else groups[is_covered],
         )
         left_out = score_members(network, lesson.rows, y, lesson.validation)
         evaluation["validation"] = {**judged, "members": _spreads(left_out)}

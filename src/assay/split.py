@@ -105,14 +105,12 @@ def make_split(
 def duplicate_groups(frame: pl.DataFrame) -> Ints:
     """Number rows so that copies share a number: that of the first of them.
 
-    Equal rows are copies unless they are bound to occur: where the columns allow
-    fewer combinations than there are rows, every row is its own.
-
     Rows are compared by a hash of 64 bits. In a million rows two unlike ones meet
     once in 37 million tables, and would merely stay on the same side.
 
     Args:
-        frame: Feature columns, N rows; missing cells equal each other, and so do NaN.
+        frame: N rows; missing cells equal each other, and so do NaN. Without columns
+            every row is its own.
 
     Returns:
         (N,) integers in [0, N).
@@ -121,10 +119,8 @@ def duplicate_groups(frame: pl.DataFrame) -> Ints:
         >>> frame = pl.DataFrame({"a": [1.5, 2.5, 1.5, 3.5], "b": list("xyxx")})
         >>> duplicate_groups(frame).tolist()
         [0, 1, 0, 3]
-        >>> duplicate_groups(pl.DataFrame({"sex": list("MFMFMF")})).tolist()
-        [0, 1, 2, 3, 4, 5]
     """
-    if _must_repeat(frame):
+    if frame.width == 0:
         return np.arange(frame.height, dtype=np.int64)
     hashes = frame.hash_rows().to_numpy()
     _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
@@ -132,8 +128,16 @@ def duplicate_groups(frame: pl.DataFrame) -> Ints:
     return numbers
 
 
-def _must_repeat(frame: pl.DataFrame) -> bool:
-    """Whether the columns have fewer combinations of their values than rows."""
+def must_repeat(frame: pl.DataFrame) -> bool:
+    """Whether equal rows are bound to occur, and so are no sign of copies.
+
+    That is so where the columns have fewer combinations of their values than the
+    table has rows.
+
+    Example:
+        >>> must_repeat(pl.DataFrame({"sex": list("MFMFMF"), "town": list("aabbab")}))
+        True
+    """
     n_combinations = 1
     for column in frame.iter_columns():
         n_combinations *= column.n_unique()
