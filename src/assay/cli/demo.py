@@ -1,11 +1,14 @@
 """The verb `demo`: a whole job on a table that ships with assay, in one folder."""
 
+import contextlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assay.cli.choices import JsonOption
 from assay.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,9 +28,11 @@ def demo(
         str | None,
         typer.Option("--folder", metavar="FOLDER", help="Default: assay-demo-NAME, here."),
     ] = None,
+    as_json: JsonOption = False,
+    is_quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Do a whole job on a table that ships with assay."""
-    from assay.cli.output import say
+    from assay.cli.output import say, say_json
 
     if name is None:
         for known, (about, _) in _DEMOS.items():
@@ -40,10 +45,15 @@ def demo(
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make the folder: {error.strerror}", where=str(place)) from None
-    _DEMOS[name][1](place)
+    if not as_json:
+        _DEMOS[name][1](place, is_quiet)
+        return
+    with contextlib.redirect_stdout(io.StringIO()):  # the talk of the demo
+        model, files = _DEMOS[name][1](place, is_quiet)
+    say_json({"files": [str(file) for file in files], "evaluation": model.evaluation})
 
 
-def _titanic(folder: Path) -> None:
+def _titanic(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
     import polars as pl
 
     from assay.datasets import path as shipped_path
@@ -53,16 +63,18 @@ def _titanic(folder: Path) -> None:
     _write(table, data)
     passengers = pl.read_csv(data, infer_schema=False).drop("Survived").head(_N_PASSENGERS)
     _write(some, passengers.write_csv().encode())
-    model = _train(table, "titanic", folder, test=None)
+    model = _train(table, "titanic", folder, test=None, is_quiet=is_quiet)
 
     out = folder / "predictions.csv"
     frame = _predict(model, folder / "titanic.assay", some, out, ["Name", "label", "proba"])
     _say_frame(frame)
     _say_accuracy(model, "validation", "rows it had left out")
-    _say_files([table, some, folder / "titanic.assay", out])
+    files = [table, some, folder / "titanic.assay", out]
+    _say_files(files)
+    return model, files
 
 
-def _people(folder: Path) -> None:
+def _people(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
     import json
 
     from assay.cli.output import say
@@ -72,23 +84,25 @@ def _people(folder: Path) -> None:
     table, test = folder / "people_train.csv", folder / "people_test.csv"
     for path, frame in zip((table, test), make_people(), strict=True):
         _write(path, frame.write_csv().encode())
-    model = _train(table, "people", folder, test=test)
+    model = _train(table, "people", folder, test=test, is_quiet=is_quiet)
 
     out = folder / "predictions.csv"
     _predict(model, folder / "people.assay", test, out, ["politics", "label", "proba"])
     _show_command("predict", folder / "people.assay", "--record", json.dumps(_PERSON))
     say(json.dumps(answer(model, model.read([_PERSON]))[0], indent=2))
     _say_accuracy(model, "test", "the test rows")
-    _say_files([table, test, folder / "people.assay", out])
+    files = [table, test, folder / "people.assay", out]
+    _say_files(files)
+    return model, files
 
 
-_DEMOS: dict[str, tuple[str, Callable[[Path], None]]] = {
+_DEMOS: dict[str, tuple[str, Callable[[Path, bool], "tuple[Model, list[Path]]"]]] = {
     "titanic": ("who survived: 891 passengers, gaps, names, 20 networks", _titanic),
     "people": ("how people vote: 200 invented people and 40 to test on, 32 networks", _people),
 }
 
 
-def _train(table: Path, recipe: str, folder: Path, *, test: Path | None) -> "Model":
+def _train(table: Path, recipe: str, folder: Path, *, test: Path | None, is_quiet: bool) -> "Model":
     """Train as `assay train` does, and show the command."""
     import time
 
@@ -102,7 +116,7 @@ def _train(table: Path, recipe: str, folder: Path, *, test: Path | None) -> "Mod
     start_s = time.monotonic()
     chosen = make_recipe(str(table), recipe, (), shortcuts={})
     tested = None if test is None else str(test)
-    model = train_and_save(str(table), chosen, path, test=tested, is_quiet=False)
+    model = train_and_save(str(table), chosen, path, test=tested, is_quiet=is_quiet)
     for line in summary_lines(model, str(table), path, elapsed_s=time.monotonic() - start_s):
         say(line)
     say()

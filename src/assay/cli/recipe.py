@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from assay.cli.choices import JsonOption
+
 
 def recipe(
     name: Annotated[
@@ -13,22 +15,23 @@ def recipe(
         ),
     ] = None,
     is_list: Annotated[bool, typer.Option("--list", help="Name the shipped recipes.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a complete recipe as TOML, to be edited."""
     from pathlib import Path
 
-    from assay.cli.output import say
+    from assay.cli.output import say, say_json
     from assay.recipe import Recipe
     from assay.recipes import load_recipe, recipe_names
 
     if is_list:
-        for shipped in recipe_names():
-            say(shipped)
-        return
+        if as_json:
+            return say_json(recipe_names())
+        return say("\n".join(recipe_names()))
     if name is None:
         chosen = Recipe.from_dict({})
     elif Path(name).suffix == ".toml" or Path(name).is_file():
         chosen = Recipe.from_file(name)
     else:
         chosen = load_recipe(name)
-    say(chosen.to_toml().rstrip("\n"))
+    return say_json(chosen.to_dict()) if as_json else say(chosen.to_toml().rstrip("\n"))

@@ -32,13 +32,16 @@ def choose_device(name: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def computing(recipe: TrainRecipe, device: torch.device, *, step_size: int) -> Iterator[None]:
-    """Set threads, denormals and precision for a training, and set them back.
+def computing(
+    recipe: TrainRecipe, device: torch.device, *, step_size: int, seed: int
+) -> Iterator[None]:
+    """Set threads, denormals, precision and chance for a training, and set them back.
 
     Args:
         recipe: Its `precision`: "bfloat16" rounds the inputs of matrix products.
         device: Where the training runs.
         step_size: Activations of one step's widest layer, K * B * D.
+        seed: Of what a GPU draws; the global generators are left as they were.
     """
     threads = torch.get_num_threads()
     precision = torch.get_float32_matmul_precision()
@@ -48,8 +51,14 @@ def computing(recipe: TrainRecipe, device: torch.device, *, step_size: int) -> I
     torch.set_flush_denormal(True)
     if is_half and device.type == "cpu":
         torch.set_float32_matmul_precision("medium")
+    is_gpu = device.type == "cuda"
     try:
-        with torch.autocast("cuda", torch.bfloat16, enabled=is_half and device.type == "cuda"):
+        with (
+            torch.random.fork_rng(devices=[device] if is_gpu else [], enabled=is_gpu),
+            torch.autocast("cuda", torch.bfloat16, enabled=is_half and is_gpu),
+        ):
+            if is_gpu:
+                torch.manual_seed(seed)
             yield
     finally:
         torch.set_float32_matmul_precision(precision)

@@ -107,7 +107,7 @@ def train_population(
     """
     run = _Run(network, lesson, recipe, seed)
     step_size = network.n_members * run.batch_size * network.widest
-    with computing(recipe, lesson.rows.device, step_size=step_size):
+    with computing(recipe, lesson.rows.device, step_size=step_size, seed=seed):
         for epoch in range(1, run.n_epochs + 1):
             run.train_epoch(epoch)
             is_validation = run.validate(epoch)
