@@ -196,7 +196,7 @@ class TrainRecipe(_Section):
     drop_last: bool = Field(False, description="leave out the last batch when it is not full")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="number type of matrix products; auto is float32"
+        "auto", description="of matrix products; auto: bfloat16 where the processor has it"
     )
 
 

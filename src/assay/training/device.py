@@ -38,14 +38,15 @@ def computing(
     """Set threads, denormals, precision and chance for a training, and set them back.
 
     Args:
-        recipe: Its `precision`: "bfloat16" rounds the inputs of matrix products.
+        recipe: Its `precision`: "bfloat16" and "auto" round the inputs of matrix products
+            where the processor multiplies them faster; parameters stay float32.
         device: Where the training runs.
         step_size: Activations of one step's widest layer, K * B * D.
         seed: Of what a GPU draws; the global generators are left as they were.
     """
     threads = torch.get_num_threads()
     precision = torch.get_float32_matmul_precision()
-    is_half = recipe.precision == "bfloat16"
+    is_half = recipe.precision != "float32"
     if step_size < _SMALL_STEP:
         torch.set_num_threads(1)
     torch.set_flush_denormal(True)
