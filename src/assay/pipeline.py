@@ -3,19 +3,17 @@
 Comes in: a source and a recipe. Goes out: everything that a model file holds.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from assay.encode import Arrays, TableEncoder, TargetEncoder, take_labelled
-from assay.errors import InternalError, UserError
-from assay.evaluate.calibration import apply_temperature, fit_temperature, mix_weight
-from assay.evaluate.intervals import member_spread
-from assay.evaluate.scores import evaluate_predictions
+from assay.errors import UserError
+from assay.evaluate.population import Judge, check_parity
 from assay.ledger import Ledger
-from assay.nn.core_graph import Calibration, build_core_graph
+from assay.nn.core_graph import build_core_graph
 from assay.nn.network import Network
 from assay.predict import Predictor, Preparation
 from assay.read import read_table
@@ -26,16 +24,7 @@ from assay.split import Split, duplicate_groups, make_split, must_repeat
 from assay.table import Table
 from assay.training.device import choose_device
 from assay.training.loop import History, Observer, train_population
-from assay.training.predictions import (
-    MemberScores,
-    member_probabilities,
-    out_of_fold,
-    score_members,
-)
 from assay.training.rows import EncodedRows, Lesson, RowSet
-
-PARITY_TOLERANCE = 1e-5  # between PyTorch and the core graph, in probability
-_PARITY_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -107,15 +96,25 @@ def run(
     history = train_population(network, lesson, recipe.train, seed=recipe.seed, observer=observer)
 
     observer.on_stage("evaluating")
-    oof = out_of_fold(network, rows, lesson.validation)
-    calibration = _fit_calibration(oof, samples.y, recipe)
-    graph = build_core_graph(network, calibration)
+    judge = Judge(network, lesson, samples.y, target.classes, recipe, groups=samples.roles.groups)
+    graph = build_core_graph(network, judge.calibration)
     predictor = Predictor(prepared.preparation, encoder, target, graph, recipe)
-    _check_parity(predictor, network, rows, samples.arrays, calibration)
-    evaluation = _evaluate(predictor, network, lesson, samples, oof, calibration)
+    check_parity(predictor.core, network, rows, judge.calibration)
+    evaluation = {
+        "classes": list(target.classes),
+        "n_rows": len(samples.y),
+        "calibration": asdict(judge.calibration),
+        "train": judge.learnt_rows(),
+        "training": _describe_training(network, history, recipe),
+    }
+    if lesson.validation.row_idx.shape[1]:
+        evaluation["validation"] = judge.left_out_rows()
+    if split.test.any():
+        held_out = samples.arrays.take(np.flatnonzero(split.test))
+        evaluation["test"] = judge.test_rows(predictor.core, held_out, samples.y[split.test])
     if test is not None:
-        evaluation["test"] = _evaluate_test(predictor, network, *test, device=rows.device)
-    evaluation["training"] = _describe_training(network, history, recipe)
+        features, y_test = test
+        evaluation["test"] = judge.test_rows(predictor.core, predictor.encode(features), y_test)
     return Trained(predictor, ledger, evaluation, network.arrays(), samples.typical)
 
 
@@ -226,100 +225,6 @@ def _lesson(rows: EncodedRows, samples: _Samples, recipe: Recipe, *, n_classes: 
         weight=None if weight is None else torch.from_numpy(weight).to(device),
         class_weight=class_weight,
     )
-
-
-def _fit_calibration(oof: np.ndarray, y: np.ndarray, recipe: Recipe) -> Calibration:
-    is_covered = np.isfinite(oof[:, 0])
-    if recipe.evaluate.calibration == "none" or not is_covered.any():
-        return Calibration()
-    proba = oof[is_covered]
-    return Calibration(fit_temperature(proba, y[is_covered]), mix_weight(len(proba)))
-
-
-def _calibrated(proba: np.ndarray, calibration: Calibration) -> np.ndarray:
-    return apply_temperature(proba, calibration.temperature, mix=calibration.mix)
-
-
-def _check_parity(
-    predictor: Predictor,
-    network: Network,
-    rows: EncodedRows,
-    arrays: Arrays,
-    calibration: Calibration,
-) -> None:
-    """Compare the core graph with the network on the first rows."""
-    from_graph = predictor.core.run(arrays.take(slice(0, _PARITY_ROWS)))
-    first = EncodedRows(network, arrays.take(slice(0, _PARITY_ROWS)), rows.device)
-    average = member_probabilities(network, first).astype(np.float64).mean(axis=0)
-    worst = float(np.abs(from_graph - _calibrated(average, calibration)).max())
-    if not worst <= PARITY_TOLERANCE:
-        raise InternalError(
-            f"the core graph differs from the trained network by {worst:.2g} in probability"
-        )
-
-
-def _evaluate(
-    predictor: Predictor,
-    network: Network,
-    lesson: Lesson,
-    samples: _Samples,
-    oof: np.ndarray,
-    calibration: Calibration,
-) -> dict[str, Any]:
-    """Judge by rows left out, rows held out, and rows learnt from."""
-    y, split, recipe = samples.y, samples.split, predictor.recipe
-    classes = predictor.target.classes
-    learnt = score_members(network, lesson.rows, y, lesson.train)
-    evaluation: dict[str, Any] = {
-        "classes": list(classes),
-        "n_rows": len(y),
-        "calibration": {"temperature": calibration.temperature, "mix": calibration.mix},
-        "train": {"members": _spreads(learnt)},
-    }
-    is_covered = np.isfinite(oof[:, 0])
-    if is_covered.any():
-        proba = _calibrated(oof[is_covered], calibration)
-        groups = samples.roles.groups
-        judged = evaluate_predictions(
-            y[is_covered],
-            proba,
-            classes,
-            recipe.evaluate,
-            seed=recipe.seed,
-            groups=None if groups is None else groups[is_covered],
-        )
-        left_out = score_members(network, lesson.rows, y, lesson.validation)
-        evaluation["validation"] = {**judged, "members": _spreads(left_out)}
-    if split.test.any():
-        proba = predictor.core.run(samples.arrays.take(np.flatnonzero(split.test)))
-        members = np.broadcast_to(split.test, (network.n_members, len(y)))
-        judged = evaluate_predictions(
-            y[split.test], proba, classes, recipe.evaluate, seed=recipe.seed
-        )
-        held_out = score_members(network, lesson.rows, y, RowSet.of(members))
-        evaluation["test"] = {**judged, "members": _spreads(held_out)}
-    return evaluation
-
-
-def _evaluate_test(
-    predictor: Predictor, network: Network, features: Table, y: np.ndarray, *, device: Any
-) -> dict[str, Any]:
-    """Judge by a test table of its own."""
-    arrays, recipe = predictor.encode(features), predictor.recipe
-    proba = predictor.core.run(arrays)
-    judged = evaluate_predictions(
-        y, proba, predictor.target.classes, recipe.evaluate, seed=recipe.seed
-    )
-    everyone = RowSet.of(np.ones((network.n_members, len(y)), dtype=bool))
-    scores = score_members(network, EncodedRows(network, arrays, device), y, everyone)
-    return {**judged, "members": _spreads(scores)}
-
-
-def _spreads(scores: MemberScores) -> dict[str, Any]:
-    return {
-        "accuracy": member_spread(scores.accuracy).to_dict(),
-        "log_loss": member_spread(scores.log_loss).to_dict(),
-    }
 
 
 def _describe_training(network: Network, history: History, recipe: Recipe) -> dict[str, Any]:

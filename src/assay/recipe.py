@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from assay.errors import UserError, did_you_mean
 from assay.schema import Kind
+from assay.toml_text import render_toml
 
 Auto = Literal["auto"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -303,62 +304,7 @@ class Recipe(_Section):
 
     def to_toml(self) -> str:
         """Return the complete recipe as TOML, each option with its meaning."""
-        lines: list[str] = ["# An assay recipe: every option, its meaning, and its value.", ""]
-        tables: list[tuple[str, BaseModel]] = []
-        mappings: list[tuple[str, Mapping[str, Any]]] = []
-        for name, field in Recipe.model_fields.items():
-            value = getattr(self, name)
-            if isinstance(value, BaseModel):
-                tables.append((name, value))
-            elif isinstance(value, dict):
-                mappings.append((name, value))
-            else:
-                lines.append(_option_line(name, value, field.description))
-        for name, mapping in mappings:
-            lines += ["", f"[{name}]  # {Recipe.model_fields[name].description}"]
-            lines += [f"{_toml_key(key)} = {_toml_text(item)}" for key, item in mapping.items()]
-        for name, section in tables:
-            lines += ["", f"[{name}]  # {_first_line(type(section))}"]
-            lines += _section_lines(name, section)
-        return "\n".join(lines) + "\n"
-
-
-def _section_lines(name: str, section: BaseModel) -> list[str]:
-    lines: list[str] = []
-    for key, field in type(section).model_fields.items():
-        value = getattr(section, key)
-        if not isinstance(value, dict):
-            lines.append(_option_line(key, value, field.description))
-            continue
-        for column, choices in value.items():
-            lines += ["", f"[{name}.{key}.{_toml_key(column)}]"]
-            chosen = choices.model_dump(exclude_none=True)
-            lines += [f"{option} = {_toml_text(item)}" for option, item in chosen.items()]
-    return lines
-
-
-def _option_line(name: str, value: Any, description: str | None) -> str:
-    return f"{name} = {_toml_text(value)}  # {description}"
-
-
-def _first_line(section: type[BaseModel]) -> str:
-    return (section.__doc__ or "").splitlines()[0].rstrip(".").lower()
-
-
-def _toml_key(key: str) -> str:
-    return key if key.isascii() and key.replace("_", "").isalnum() else _toml_text(key)
-
-
-def _toml_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml_text(item) for item in value) + "]"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    escaped = escaped.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-    return f'"{escaped}"'
+        return render_toml(self)
 
 
 def _option_value(dotted: str, text: str) -> Any:

@@ -110,22 +110,25 @@ def counted(n: int, noun: str) -> str:
     return f"1 {noun}" if n == 1 else f"{n:,} {noun}{_plural(noun)}"
 
 
-def figure(value: float | None) -> str:
-    """Return a score with three decimals, or a dash where it is undefined.
+def figure(value: float | None, n_decimals: int = 3) -> str:
+    """Return a score with its decimals, or a dash where it is undefined.
 
     Example:
         >>> figure(0.81249), figure(None)
         ('0.812', '–')
     """
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:.{n_decimals}f}"
 
 
-def ranged(score: Mapping[str, Any] | None, middle: str = "estimate") -> str:
+def ranged(
+    score: Mapping[str, Any] | None, middle: str = "estimate", *, n_decimals: int = 3
+) -> str:
     """Return a score with the range it may lie in.
 
     Args:
         score: Holds `middle`, "low" and "high".
         middle: Name of the figure itself.
+        n_decimals: Of each of the three figures.
 
     Example:
         >>> ranged({"estimate": 0.8121, "low": 0.7849, "high": 0.8361})
@@ -133,7 +136,8 @@ def ranged(score: Mapping[str, Any] | None, middle: str = "estimate") -> str:
     """
     if score is None or score[middle] is None:
         return "–"
-    return f"{figure(score[middle])} [{figure(score['low'])}, {figure(score['high'])}]"
+    value, low, high = (figure(score[name], n_decimals) for name in (middle, "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def heading(text: str) -> str:

@@ -39,7 +39,7 @@ _PARTS = {
     "validation": "rows, each by networks that had left it out",
     "test": "test rows that no network saw",
 }
-_CLASS_CELLS = 20  # of a class name beside its figures
+_CLASS_CELLS = 14  # of a class name beside its figures
 _MATRIX_CELLS = 8  # of a class name above the confusion matrix
 
 
@@ -71,12 +71,9 @@ def class_lines(judged: Mapping[str, Any]) -> list[str]:
     rows = []
     for idx in shown:
         row = judged["per_class"][idx]
-        recalled = {"estimate": row["recall"], "low": row["recall_low"], "high": row["recall_high"]}
-        figures = [figure(row["precision"]), ranged(recalled), figure(row["f1"])]
-        rows.append(
-            [cut(row["class"], _CLASS_CELLS), f"{row['n']:,}", *figures, figure(row["auroc"])]
-        )
-    header = ["class", "rows", "precision", "recall", "F1", "AUROC"]
+        figures = [ranged(row[name], n_decimals=2) for name in ("precision", "recall", "f1")]
+        rows.append([cut(row["class"], _CLASS_CELLS), f"{row['n']:,}", *figures])
+    header = ["class", "rows", "precision", "recall", "F1"]
     return [*table(rows, header=header, numbers=[1]), *_more(n_hidden, "class")]
 
 

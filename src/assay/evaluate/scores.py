@@ -4,21 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assay.errors import UserError
-from assay.evaluate.intervals import bootstrap_intervals, member_spread, wilson
-from assay.metrics import (
-    LOG_LOSS_CLIP,
-    Floats,
-    Indices,
-    auroc_per_class,
-    confusion_matrix,
-    f1,
-    precision,
-    recall,
-    row_log_loss,
-)
+from assay.evaluate.intervals import Interval, bootstrap_intervals, wilson
+from assay.metrics import LOG_LOSS_CLIP, Floats, Indices, confusion_matrix
 from assay.recipe import EvaluateRecipe
 
 
@@ -29,8 +18,6 @@ def evaluate_predictions(
     recipe: EvaluateRecipe,
     *,
     seed: int,
-    member_proba: Floats | None = None,
-    member_mask: NDArray[np.bool_] | None = None,
     groups: Indices | None = None,
 ) -> dict[str, Any]:
     """Judge predictions of rows that the model did not learn from.
@@ -41,19 +28,16 @@ def evaluate_predictions(
         classes: Names of the C classes.
         recipe: Confidence and number of resamples.
         seed: Of the resamples.
-        member_proba: Probabilities by each member, (K, N, C).
-        member_mask: Rows each member may be judged on, (K, N); by default all. A member
-            without such rows is left out.
         groups: Group of each row, (N,); rows of a group are then drawn together.
 
     Returns:
         Plain data for JSON, None where a figure is undefined, never NaN:
-        n_rows; classes; confidence; scores {name: {estimate, low, high}};
-        per_class [{class, n, precision, recall, recall_low, recall_high, f1, auroc}],
-        recall with Wilson's interval; confusion, C rows (true) of C counts; majority
+        n_rows; classes; confidence; scores {name: {estimate, low, high}}, by bootstrap,
+        and by Wilson's interval for the accuracy of rows that are not grouped;
+        per_class [{class, n, precision, recall, f1}], the last three each {estimate,
+        low, high} with Wilson's interval; confusion, C rows (true) of C counts; majority
         {class, accuracy, log_loss}, what always naming the commonest class of these
-        rows, and giving their shares as probabilities, would score; and with
-        `member_proba` members {n, accuracy, log_loss}, each {mean, low, high, sd}.
+        rows, and giving their shares as probabilities, would score.
 
     Raises:
         UserError: Shapes differ, no row, a class outside [0, C), or a probability
@@ -76,43 +60,47 @@ def evaluate_predictions(
         seed=seed,
         groups=groups,
     )
+    if groups is None:  # where all rows are right, a bootstrap would claim certainty
+        n_right = float((proba.argmax(axis=1) == y_true).sum())
+        intervals["accuracy"] = wilson(n_right, len(y_true), confidence=recipe.confidence)
     matrix = confusion_matrix(y_true, proba.argmax(axis=1), n_classes=len(classes))
-    area = auroc_per_class(y_true, proba)
-    result: dict[str, Any] = {
+    return {
         "n_rows": len(y_true),
         "classes": list(classes),
         "confidence": recipe.confidence,
         "scores": {name: interval.to_dict() for name, interval in intervals.items()},
-        "per_class": _per_class(matrix, area, classes, recipe.confidence),
+        "per_class": _per_class(matrix, classes, recipe.confidence),
         "confusion": matrix.astype(int).tolist(),
         "majority": _majority(matrix.sum(axis=1), classes),
     }
-    if member_proba is not None:
-        result["members"] = _members(y_true, member_proba, member_mask)
-    return result
 
 
-def _per_class(
-    matrix: Floats, area: Floats, classes: Sequence[str], confidence: float
-) -> list[dict[str, Any]]:
-    n_true = matrix.sum(axis=1)
-    precisions, recalls, f1s = precision(matrix), recall(matrix), f1(matrix)
+def _per_class(matrix: Floats, classes: Sequence[str], confidence: float) -> list[dict[str, Any]]:
+    n_true, n_named, n_right = matrix.sum(axis=1), matrix.sum(axis=0), matrix.diagonal()
     rows = []
     for idx, name in enumerate(classes):
-        share = wilson(matrix[idx, idx], n_true[idx], confidence=confidence)
+        right, either = n_right[idx], n_true[idx] + n_named[idx] - n_right[idx]
+        precision = wilson(right, n_named[idx], confidence=confidence)
+        recall = wilson(right, n_true[idx], confidence=confidence)
         rows.append(
             {
                 "class": name,
                 "n": int(n_true[idx]),
-                "precision": _or_none(precisions[idx]),
-                "recall": _or_none(recalls[idx]),
-                "recall_low": share.low,
-                "recall_high": share.high,
-                "f1": _or_none(f1s[idx]),
-                "auroc": _or_none(area[idx]),
+                "precision": precision.to_dict(),
+                "recall": recall.to_dict(),
+                "f1": _f1(wilson(right, either, confidence=confidence)).to_dict(),
             }
         )
     return rows
+
+
+def _f1(jaccard: Interval) -> Interval:
+    """Turn the share J of right rows among those true or named into F1 = 2J / (1 + J).
+
+    The map only rises, so it carries the interval of the share over.
+    """
+    shares = (jaccard.estimate, jaccard.low, jaccard.high)
+    return Interval(*(None if share is None else 2 * share / (1 + share) for share in shares))
 
 
 def _majority(n_true: Floats, classes: Sequence[str]) -> dict[str, Any]:
@@ -124,32 +112,3 @@ def _majority(n_true: Floats, classes: Sequence[str]) -> dict[str, Any]:
         "accuracy": float(shares[commonest]),
         "log_loss": abs(float((shares * losses).sum())),  # abs: not -0.0 for one class
     }
-
-
-def _members(
-    y_true: Indices, member_proba: Floats, member_mask: NDArray[np.bool_] | None
-) -> dict[str, Any]:
-    shape = member_proba.shape
-    mask = np.ones(shape[:2], dtype=bool) if member_mask is None else np.asarray(member_mask)
-    if len(shape) != 3 or shape[1] != len(y_true) or mask.shape != shape[:2]:
-        raise UserError(
-            f"member_proba must be (K, {len(y_true)}, C) and member_mask (K, {len(y_true)})"
-            f" (got {shape} and {mask.shape})"
-        )
-    accuracies, losses = [], []
-    for proba, rows in zip(member_proba, mask, strict=True):
-        if rows.any():
-            own = np.asarray(proba[rows], dtype=np.float64)
-            accuracies.append(float((own.argmax(axis=1) == y_true[rows]).mean()))
-            losses.append(float(row_log_loss(y_true[rows], own).mean()))
-    if not accuracies:
-        return {"n": 0, "accuracy": None, "log_loss": None}
-    return {
-        "n": len(accuracies),
-        "accuracy": member_spread(accuracies).to_dict(),
-        "log_loss": member_spread(losses).to_dict(),
-    }
-
-
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -71,6 +71,7 @@ class EncodedRows:
         *,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
+        self.arrays = arrays
         self.n_rows = arrays.n_rows
         self.device = device
         self._network = network
