@@ -48,7 +48,7 @@ def ours(frame: pl.DataFrame) -> tuple[float, float]:
     raw = Table(frame)
     preparation = Preparation.fit(raw, recipe, Ledger())
     typed = preparation.apply(raw, recipe, is_training=True)
-    encoder = TableEncoder.fit(typed, preparation.schema, recipe.encode)
+    encoder = TableEncoder.fit(typed, preparation.schema, recipe.encode, Ledger())
     arrays = encoder.transform(typed)
     encoded = time.perf_counter()
     network = Network(encoder, recipe.model, n_members=N_MEMBERS, n_classes=2, seed=0)

@@ -1,9 +1,12 @@
 """Recipes: complete as text, exact about what is wrong with one."""
 
+from datetime import date
+
+import numpy as np
 import pytest
 
 from assay.errors import UserError
-from assay.recipe import Recipe
+from assay.recipe import Recipe, TrainRecipe
 from assay.recipes import load_recipe, recipe_names
 
 
@@ -16,7 +19,10 @@ def test_a_recipe_written_as_toml_reads_back_as_itself(name):
 
 def test_texts_with_quotes_and_line_ends_survive():
     recipe = Recipe.from_dict(
-        {"derive": {'the "new" one': "CASE WHEN a = 'x\\y'\n\tTHEN 1 END"}, "drop": ["ü,\r"]}
+        {
+            "derive": {'the "new" one': "CASE WHEN a = 'x\\y'\n\tTHEN 1 END"},
+            "drop": ["ü,\r\0\x1f\x7f"],
+        }
     )
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
@@ -33,17 +39,139 @@ def test_every_option_is_explained():
     [
         ({"train": {"epoch": 3}}, r"unknown option 'train.epoch'. Did you mean 'epochs'\?"),
         ({"trian": {}}, r"unknown option 'trian'. Did you mean 'train'\?"),
-        ({"train": {"epochs": 0}}, "train.epochs = 0 should be 'auto', or should be greater"),
-        ({"train": {"learning_rate": "fast"}}, "train.learning_rate = 'fast' should be a valid"),
+        ({"train": {"epochs": 0}}, "train.epochs = 0 should be 'auto', or greater than"),
+        ({"train": {"learning_rate": "fast"}}, "train.learning_rate = 'fast' should be a number"),
         ({"split": {"group": "a", "time": "b"}}, "choose group or time"),
         ({"kinds": {"a": "num"}}, "kinds.a = 'num' should be 'numeric'"),
         ({"encode": {"columns": {"a": {"scal": "none"}}}}, r"Did you mean 'scale'\?"),
         ({"train": {"learning_rate": float("nan")}}, "finite number"),
+        ({"split": {"folds": 1}}, "^recipe: split: folds must be 0 or at least 2"),
+        ({"train": 5}, "train = 5 should be a section of options"),
+        ({"encode": {"columns": {"a b": 5}}}, r'columns\."a b" = 5 should be a section of options'),
+        ({"drop": "a"}, "drop = 'a' should be a list"),
+        ({"drop": ["a", 5]}, r"drop\[1\] = 5 should be text"),
+        ({"read": {"quote": "ab"}}, "read.quote = 'ab' should be 'auto', or one character"),
+        ({1: 2}, "should have a name that is text"),
+        ({"target": "long\n" * 100, "seed": -1}, "seed = -1 should be greater"),
+        ({"drop": "long\n" * 100}, "^recipe: drop = .{60,90}… should be a list"),
     ],
 )
 def test_a_bad_recipe_says_what_is_wrong(data, message):
+    with pytest.raises(UserError, match=message) as caught:
+        Recipe.from_dict(data)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"train": {"epochs": "3"}}, "epochs = '3' should be 'auto', or a whole number"),
+        ({"train": {"epochs": True}}, "epochs = True should be 'auto', or a whole number"),
+        ({"train": {"epochs": 3.5}}, "epochs = 3.5 should be 'auto', or a whole number"),
+        ({"split": {"stratify": "no"}}, "stratify = 'no' should be true or false"),
+        ({"split": {"stratify": 1}}, "stratify = 1 should be true or false"),
+        ({"seed": True}, "seed = True should be a whole number"),
+        ({"train": {"momentum": "0"}}, "momentum = '0' should be a number"),
+        ({"target": 5}, "target = 5 should be text"),
+        ({"target": date(2024, 1, 31)}, "target = 2024-01-31 should be text"),
+        ({"encode": {"columns": {"a": {"levels": [1]}}}}, r"levels\[0\] = 1 should be text"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(data, message):
     with pytest.raises(UserError, match=message):
         Recipe.from_dict(data)
+    with pytest.raises(UserError, match=message):
+        Recipe(**data)
+
+
+def test_a_date_in_a_toml_file_is_told():
+    with pytest.raises(UserError, match=r"a.toml: target = 2024-01-31 should be text"):
+        Recipe.from_toml("target = 2024-01-31", where="a.toml")
+
+
+def test_numpy_values_and_tuples_are_plain_values():
+    recipe = Recipe.from_dict(
+        {
+            "seed": np.int64(3),
+            "drop": ("a",),
+            "model": {"hidden": np.array([8, 4])},
+            "split": {"stratify": np.bool_(False)},
+            "train": {"learning_rate": np.float32(0.5), "momentum": 0, "epochs": np.int8(2)},
+        }
+    )
+    assert (recipe.seed, recipe.drop, recipe.model.hidden) == (3, ("a",), (8, 4))
+    assert recipe.split.stratify is False
+    assert (recipe.train.learning_rate, recipe.train.momentum, recipe.train.epochs) == (0.5, 0.0, 2)
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
+def test_the_constructor_tells_as_from_dict_does():
+    for options in ({"train": {"epoch": 1}}, {"seed": -1}, {"sed": 1}):
+        with pytest.raises(UserError) as direct:
+            Recipe(**options)
+        with pytest.raises(UserError) as plain:
+            Recipe.from_dict(options)
+        assert str(direct.value) == str(plain.value)
+    assert Recipe(train=TrainRecipe(epochs=3)).train.epochs == 3
+    with pytest.raises(UserError, match=r"^recipe: 5 should be a section of options"):
+        Recipe.model_validate(5)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"split": {"members": 4}}, "members = 4 needs split.folds = 0"),
+        ({"split": {"validation_share": 0.1}}, "validation_share = 0.1 needs split.folds = 0"),
+        ({"train": {"nesterov": True, "momentum": 0.9}}, "nesterov needs optimizer = 'sgd'"),
+        ({"train": {"nesterov": True, "optimizer": "sgd"}}, "and momentum above 0"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(data, message):
+    with pytest.raises(UserError, match=message):
+        Recipe.from_dict(data)
+
+
+def test_options_that_need_each_other_may_be_set_in_one_call():
+    chosen = Recipe().with_options(
+        {
+            "split.members": "4",
+            "split.validation_share": 0.1,
+            "split.folds": 0,
+            "train.nesterov": "true",
+            "train.momentum": 0.9,
+            "train.optimizer": "sgd",
+        }
+    )
+    assert (chosen.split.members, chosen.split.folds) == (4, 0)
+    assert chosen.train.nesterov
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ('kinds."sepal.length"', ["kinds", "sepal.length"]),
+        ("kinds.'my col'", ["kinds", "my col"]),
+        ("kinds.my col", ["kinds", "my col"]),
+        ("kinds.größe", ["kinds", "größe"]),
+        (' kinds . "a=b" ', ["kinds", "a=b"]),
+        ('kinds."say \\"hi\\""', ["kinds", 'say "hi"']),
+    ],
+)
+def test_an_option_key_may_be_quoted_as_in_toml(key, path):
+    recipe = Recipe().with_options({key: "text"})
+    assert recipe.kinds == {path[1]: "text"}
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
+def test_a_column_of_encode_may_be_quoted():
+    recipe = Recipe().with_options({'encode.columns."a b".bins': "4"})
+    assert recipe.encode.columns["a b"].bins == 4
+
+
+@pytest.mark.parametrize("key", ["", "train.", ".a", "a\nb", "x = 0 #", "a.b.c", '"train.epochs"'])
+def test_a_key_that_leads_nowhere_is_told(key):
+    with pytest.raises(UserError, match="unknown option"):
+        Recipe().with_options({key: 1})
 
 
 def test_options_given_as_text_are_read_as_toml():
@@ -60,9 +188,16 @@ def test_an_option_that_is_text_stays_text():
     assert Recipe().with_options({"target": "2024"}).target == "2024"
     assert Recipe().with_options({"target": '"2024"'}).target == "2024"
     assert Recipe().with_options({"split.group": "true"}).split.group == "true"
+    assert Recipe().with_options({"derive.one": "1"}).derive == {"one": "1"}
+    with pytest.raises(UserError, match="drop = '1\\\\nb = 2' should be a list"):
+        Recipe().with_options({"drop": "1\nb = 2"})
 
 
 def test_changing_one_option_keeps_the_others():
     recipe = load_recipe("titanic").with_options({"train.epochs": 2})
     assert recipe.train.epochs == 2
     assert recipe.train.batch_size == 50
+
+
+def test_whole_mappings_can_be_given_as_text():
+    assert Recipe.from_dict({"kinds": {"a": "text"}}).with_options({"kinds": "{}"}).kinds == {}

@@ -251,31 +251,16 @@ def test_a_missing_time_is_told():
 
 
 def test_one_moment_cannot_be_split():
-    with pytest.raises(UserError, match="1 moments of time cannot be split"):
+    with pytest.raises(
+        UserError,
+        match=r"1 moment cannot be split into folds. Bring more rows, choose another time column",
+    ):
         _split(np.arange(20) % 2, time=np.zeros(20))
 
 
 def test_a_training_block_of_one_class_is_told():
     with pytest.raises(UserError, match=r"member 0 of repeat 0 .* 1 class\(es\).*split.time"):
         _split(np.repeat([0, 1], 20), time=np.arange(40))
-
-
-def test_a_fixed_test_is_kept_and_its_copies_are_told():
-    ledger = Ledger()
-    fixed = np.arange(30) >= 24
-    copies = np.arange(30)
-    copies[[0, 1]] = 24
-    split = _split([0, 1] * 15, ledger, fixed_test=fixed, duplicate_of=copies)
-    np.testing.assert_array_equal(split.test, fixed)
-    np.testing.assert_array_equal(split.validation.sum(axis=0), ~fixed)
-    assert [(entry.where, entry.undo) for entry in ledger] == [("2 training rows", "")]
-    assert "copies of test rows" in str(next(iter(ledger)))
-
-
-@pytest.mark.parametrize("value", [True, False])
-def test_a_fixed_test_of_all_or_no_rows_is_refused(value):
-    with pytest.raises(UserError, match="the test file leaves"):
-        _split([0, 1] * 5, fixed_test=np.full(10, value))
 
 
 def test_rare_classes_are_split_all_the_same_and_told():
@@ -307,7 +292,7 @@ def test_common_classes_leave_no_entry():
 def test_a_class_only_in_the_test_is_told():
     ledger = Ledger()
     y = np.array([0, 1] * 10 + [2])
-    _split(y, ledger, fixed_test=np.arange(21) == 20)
+    _split(y, ledger, recipe=SplitRecipe(folds=0, holdout=0.05), time=np.arange(21))
     assert [entry.where for entry in ledger] == ["class '2'"]
     assert "all of its 1 row(s) are test rows" in next(iter(ledger)).why
 
@@ -335,8 +320,33 @@ def test_a_group_larger_than_a_fold_is_told():
 
 
 def test_one_group_cannot_be_split():
-    with pytest.raises(UserError, match="1 groups of rows cannot be split"):
+    with pytest.raises(
+        UserError,
+        match=r"1 group cannot be split into folds. Bring more rows, choose another group",
+    ):
         _split([0, 1] * 6, groups=np.zeros(12, dtype=int))
+
+
+def test_without_groups_no_message_speaks_of_groups():
+    with pytest.raises(UserError, match="1 distinct row cannot be split") as caught:
+        _split([0, 1] * 6, duplicate_of=np.zeros(12, dtype=int))
+    said = [str(caught.value)]
+    with pytest.raises(
+        UserError, match=r"0.2 of 12 rows is .* while copies of a row stay"
+    ) as caught:
+        _split([0, 1] * 6, recipe=SplitRecipe(holdout=0.2), duplicate_of=np.zeros(12, dtype=int))
+    said.append(str(caught.value))
+    with pytest.raises(UserError, match="Bring more rows, use fewer folds") as caught:
+        _split([0] * 5 + [1], recipe=SplitRecipe(folds=2))
+    said.append(str(caught.value))
+    ledger = Ledger()
+    y, copies = [0, 1, 0, 1, 2, 2, 0, 1, 0, 1, 0, 1], np.repeat([0, 6, 8, 10], [6, 2, 2, 2])
+    _split(y, ledger, duplicate_of=copies)
+    said += [entry.why for entry in ledger]
+    assert said[3] == "there are only 4 distinct rows"
+    assert said[4].startswith("it has 2 row(s), 1 of them distinct for 4 folds")
+    assert said[5].startswith("6 of 12 rows are copies of one row")
+    assert not any("group" in text for text in said)
 
 
 def test_one_class_cannot_be_split():
@@ -362,7 +372,6 @@ def test_a_share_that_holds_no_row_is_told(option):
     [
         ({"groups": np.arange(3)}, r"groups must have shape \(8,\) \(got \(3,\)\)"),
         ({"time": np.array(["a"] * 8)}, "time must be numbers or datetimes"),
-        ({"fixed_test": np.arange(8)}, "fixed_test must be booleans"),
         ({"n_classes": 1}, r"y must lie in \[0, 1\)"),
     ],
 )

@@ -7,10 +7,10 @@ model.save("titanic.assay")
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from assay.version import __version__
 
+TYPE_CHECKING = False  # the typing module is slow to import, and only checkers need it
 if TYPE_CHECKING:
     from assay import datasets, nn
     from assay.errors import AssayError, InternalError, UserError
@@ -41,7 +41,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first used: `import assay` stays fast."""
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)

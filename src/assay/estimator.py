@@ -4,7 +4,9 @@ Nothing here imports PyTorch until something is trained.
 """
 
 import contextlib
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +16,17 @@ from assay.encode import take_labelled
 from assay.errors import UserError
 from assay.evaluate.scores import evaluate_predictions
 from assay.ledger import Ledger
-from assay.modelfile import ModelContents, load_model, make_golden, save_model
+from assay.modelfile import ModelContents, load_model, make_golden, pack, save_model
 from assay.read import read_table
-from assay.recipe import Recipe
+from assay.recipe import ReadRecipe, Recipe
 from assay.recipes import load_recipe, recipe_names
 from assay.schema import Schema
 from assay.table import Table
 
 if TYPE_CHECKING:
     from assay.training.loop import Observer
+
+_TARGET = "target"  # name of the column that an array of classes becomes
 
 
 class Model:
@@ -82,8 +86,12 @@ class Model:
         """
         return self._contents.predictor.predict_proba(self.read(table))
 
-    def evaluate(self, table: object) -> dict[str, Any]:
+    def evaluate(self, table: object, *, sql: str = "") -> dict[str, Any]:
         """Compare predictions with the classes in a table.
+
+        Args:
+            table: As for `predict`, with the target column.
+            sql: Query to run where the table is a database, instead of the recipe's.
 
         Returns:
             Scores with bootstrap intervals, scores by class and the confusion
@@ -93,7 +101,7 @@ class Model:
             UserError: No target column, or a class that the model does not know.
         """
         predictor, ledger = self._contents.predictor, Ledger()
-        labelled = read_table(table, self.recipe.read, ledger)
+        labelled = read_table(table, self._reading(sql), ledger)
         missing = self.recipe.read.missing
         features, y = take_labelled(labelled, predictor.target, ledger, missing=missing)
         judged = evaluate_predictions(
@@ -113,7 +121,20 @@ class Model:
         """
         save_model(path, self._contents)
 
-    def read(self, table: object, ledger: Ledger | None = None) -> Table:
+    def to_bytes(self) -> bytes:
+        """Return the bytes that `save` writes."""
+        return pack(self._contents)
+
+    def filling_missing(self) -> "Model":
+        """Return the same model, to which a column that is absent is all missing."""
+        recipe = self.recipe.with_options({"predict.missing_columns": "fill"})
+        predictor = replace(self._contents.predictor, recipe=recipe)
+        return Model(replace(self._contents, predictor=predictor))
+
+    def _reading(self, sql: str) -> ReadRecipe:
+        return self.recipe.read.model_copy(update={"sql": sql} if sql else {})
+
+    def read(self, table: object, ledger: Ledger | None = None, *, sql: str = "") -> Table:
         """Return a table as `predict` reads it, before columns are matched.
 
         A table without a header, whose columns the recipe names, may lack the target.
@@ -121,21 +142,22 @@ class Model:
         Args:
             table: As for `predict`.
             ledger: Told what the reader noticed.
+            sql: Query to run where the table is a database, instead of the recipe's.
 
         Raises:
             UserError: The table cannot be read, or some row of it cannot: the rows
                 that go out are those that came in.
         """
         told = Ledger() if ledger is None else ledger
-        strict = self.recipe.read.model_copy(update={"max_bad_rows": 0.0})
+        strict = self._reading(sql).model_copy(update={"max_bad_rows": 0.0})
         unlabelled = tuple(name for name in strict.names if name != self.target)
         try:
-            return read_table(table, strict, told)
+            return read_table(table, strict, told, allow_empty=True)
         except UserError as error:
             if unlabelled != strict.names:
                 with contextlib.suppress(UserError):
                     shorter = strict.model_copy(update={"names": unlabelled})
-                    return read_table(table, shorter, told)
+                    return read_table(table, shorter, told, allow_empty=True)
             if "max_bad_rows" not in (error.fix or ""):
                 raise
             fix = "Correct the rows: predict answers every row or none"
@@ -185,7 +207,7 @@ def train(
         source = table
     else:
         source = _with_target(table, target, chosen)
-        chosen = chosen.with_options({"target": "target"})
+        chosen = chosen.with_options({"target": _TARGET})
     trained = run(source, chosen, test_source=test, observer=observer or Silent())
     return Model(
         ModelContents(
@@ -215,15 +237,28 @@ def choose_recipe(recipe: Recipe | str | Path | None, table: object) -> Recipe:
     if recipe is None or isinstance(recipe, Recipe):
         return recipe or Recipe()
     name = str(recipe)
-    if Path(name).suffix == ".toml" or Path(name).is_file():
-        return Recipe.from_file(name)
-    layouts = [load_recipe(name)]
+    layouts = [find_recipe(name)]
     layouts += [load_recipe(other) for other in recipe_names() if other.startswith(f"{name}_")]
     if len(layouts) > 1:
         unnamed = layouts[0].read.model_copy(update={"names": (), "header": False})
         n_columns = len(read_table(table, unnamed, Ledger()).names)
         layouts.sort(key=lambda layout: len(layout.read.names) != n_columns)
     return layouts[0]
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return a shipped recipe, or that of a TOML file.
+
+    Args:
+        name: A shipped name goes first; with a "/" or ".toml" it is a file.
+
+    Raises:
+        UserError: No such recipe or file, or one that makes no sense.
+    """
+    is_path = name.endswith(".toml") or "/" in name or os.sep in name
+    if not is_path and (name in recipe_names() or not Path(name).is_file()):
+        return load_recipe(name)
+    return Recipe.from_file(name)
 
 
 def load(path: str | Path) -> Model:
@@ -235,14 +270,33 @@ def load(path: str | Path) -> Model:
     return Model(load_model(path))
 
 
-def _with_target(table: object, target: object, recipe: Recipe) -> Table:
+def _with_target(table: object, classes: object, recipe: Recipe) -> Table:
+    """Return the table with an array of classes as its column `target`."""
     import polars as pl
 
-    read = read_table(table, recipe.read, Ledger())
-    column = pl.Series("target", np.asarray(target))
-    if len(column) != read.n_rows:
+    ledger = Ledger()
+    read = read_table(table, recipe.read, ledger)
+    if len(ledger):
+        first = next(iter(ledger))
         raise UserError(
-            f"the target has {len(column)} values, the table {read.n_rows} rows",
+            f"rows or columns were changed while reading: {first}",
             where=read.source,
+            fix="Name a target column of the table instead of giving an array",
         )
-    return read.with_frame(read.frame.with_columns(column))
+    values = np.asarray(classes)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or len(values) != read.n_rows:
+        raise UserError(
+            f"the target has shape {values.shape}, the table {read.n_rows} rows",
+            where=read.source,
+            fix="Give one class for each row",
+        )
+    if _TARGET in read.names:
+        raise UserError(
+            f"the table has a column {_TARGET!r} already",
+            where=read.source,
+            fix="Rename it, or name the target column instead of giving an array",
+        )
+    cells = [None if value is None or value != value else value for value in values.tolist()]
+    return read.with_frame(read.frame.with_columns(pl.Series(_TARGET, cells, strict=False)))

@@ -21,7 +21,8 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         path: Where the file shall be.
 
     Raises:
-        UserError: The folder is absent or not writable, or the disk is full.
+        UserError: The folder is absent or not writable, the disk is full, or the place
+            is a folder or a device.
 
     Example:
         >>> import tempfile
@@ -31,9 +32,11 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         >>> [entry.name for entry in folder.iterdir()]
         ['a.txt']
     """
-    target = Path(path)
+    target = Path(path).resolve()  # a link stays a link; the file behind it is replaced
     if target.is_dir():
         raise UserError("is a folder", where=str(path), fix="Give the name of a file")
+    if target.exists() and not target.is_file():
+        raise UserError("is no ordinary file", where=str(path), fix="Give the name of a file")
     neighbour = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with open(neighbour, "wb") as file:

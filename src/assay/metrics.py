@@ -50,7 +50,7 @@ def score_table(
         (0.667, 1.0)
     """
     y_true, proba, weight = _checked(y_true, proba, sample_weight)
-    matrix = _counts(y_true, proba.argmax(axis=1), proba.shape[1], weight)
+    matrix = _counts(y_true, proba.argmax(axis=1), proba.shape[1], weight=weight)
     area, average = _areas(y_true, proba, weight)
     scores = {name: float(value) for name, value in scores_from_confusion(matrix).items()}
     scores["log_loss"] = float(np.average(row_log_loss(y_true, proba), weights=weight))
@@ -84,7 +84,8 @@ def confusion_matrix(
     y_pred = _checked_labels(y_pred, n_classes, "y_pred")
     if len(y_true) != len(y_pred):
         raise UserError(f"y_true has {len(y_true)} rows, y_pred {len(y_pred)}")
-    return _counts(y_true, y_pred, n_classes, _checked_weight(sample_weight, len(y_true)))
+    weight = _checked_weight(sample_weight, len(y_true))
+    return _counts(y_true, y_pred, n_classes, weight=weight)
 
 
 def accuracy(y_true: Indices, y_pred: Indices, *, sample_weight: Weight = None) -> float:
@@ -340,7 +341,7 @@ def threshold_ends(falling: Floats) -> Indices:
     return np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)
 
 
-def _counts(y_true: Indices, y_pred: Indices, n_classes: int, weight: Weight) -> Floats:
+def _counts(y_true: Indices, y_pred: Indices, n_classes: int, *, weight: Weight) -> Floats:
     cell = y_true * n_classes + y_pred
     counts = np.bincount(cell, weight, n_classes * n_classes).astype(np.float64)
     return counts.reshape(n_classes, n_classes)  # (C*C,) -> (C, C)

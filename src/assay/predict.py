@@ -5,8 +5,9 @@ runs the core graph. Training encodes its rows by the same steps. PyTorch is nev
 imported here.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +22,7 @@ from assay.ledger import Ledger
 from assay.read.cast import apply_schema
 from assay.read.kinds import infer_schema
 from assay.recipe import Recipe
-from assay.schema import Schema
+from assay.schema import Kind, Schema
 from assay.table import Table
 
 
@@ -60,30 +61,25 @@ class Preparation:
             roles: Columns used otherwise and for what; they are no features.
 
         Raises:
-            UserError: A name in `kinds` or `drop` that is no column, an expression
-                that fails, or no column to learn from.
+            UserError: A name in `kinds` or `drop` that is no column, or an
+                expression that fails.
         """
         names = [*raw.names, *recipe.derive]
-        _check_names("kinds", recipe.kinds, names)
-        _check_names("drop", recipe.drop, names)
-        read_by_expressions = referenced_columns(recipe.derive) if recipe.derive else set()
+        kinds = [name for name in recipe.kinds if name != recipe.target]
+        _check_names("kinds", kinds, names, recipe.target)
+        _check_names("drop", recipe.drop, names, recipe.target)
+        read_by_expressions = referenced_columns(recipe.derive)
         unread = [name for name in recipe.drop if name not in read_by_expressions]
         raw_schema = _infer(raw.drop(unread), recipe, ledger, roles=roles or {})
         for name in recipe.drop:
             ledger.add("column dropped", where=name, why="named in the recipe", undo="drop")
-        derived_schema = Schema(())
-        if recipe.derive:
-            typed = apply_schema(raw, raw_schema, recipe, is_training=True)
-            new_columns = _derived(typed, recipe.derive)
-            derived_schema = _infer(new_columns, recipe, ledger, roles={})
-        preparation = cls(raw_schema, dict(recipe.derive), derived_schema, recipe.drop)
-        if not preparation.schema.features:
-            raise UserError(
-                "no usable column is left to predict from",
-                where=raw.source,
-                fix="'assay inspect' tells why each column is set aside; kinds.NAME overrides it",
-            )
-        return preparation
+        if not recipe.derive:
+            return cls(raw_schema, {}, Schema(()), recipe.drop)
+        raw_schema, set_aside = _readable(raw, raw_schema, read_by_expressions, recipe)
+        typed = apply_schema(raw, raw_schema, recipe, is_training=True)
+        derived_schema = _infer(_derived(typed, recipe.derive), recipe, ledger, roles={})
+        dropped = (*recipe.drop, *set_aside)
+        return cls(raw_schema, dict(recipe.derive), derived_schema, dropped)
 
     def apply(self, raw: Table, recipe: Recipe, *, is_training: bool) -> Table:
         """Cast the raw columns, derive new ones and cast those.
@@ -92,12 +88,48 @@ class Preparation:
             UserError: A missing column, a cell that does not fit its column's
                 kind, or an expression that fails.
         """
+        self._check_read(raw, recipe)
         typed = apply_schema(raw, self.raw_schema, recipe, is_training=is_training)
         if self.expressions:
             new_columns = _derived(typed, self.expressions)
             cast = apply_schema(new_columns, self.derived_schema, recipe, is_training=is_training)
             typed = typed.with_frame(typed.frame.hstack(cast.frame))
         return typed.drop(self.dropped)
+
+    def _check_read(self, raw: Table, recipe: Recipe) -> None:
+        """Demand the columns that only expressions read; `apply_schema` knows the others."""
+        if recipe.predict.missing_columns == "fill":
+            return
+        read = referenced_columns(self.expressions) & set(self.raw_schema.names)
+        absent = sorted(read - set(raw.names))
+        if absent:
+            raise UserError(
+                f"columns that derived ones are made from are missing: {', '.join(absent)}",
+                where=raw.source,
+                fix='Add them, or set predict.missing_columns = "fill"',
+            )
+
+
+def _readable(
+    raw: Table, schema: Schema, names: Collection[str], recipe: Recipe
+) -> tuple[Schema, tuple[str, ...]]:
+    """Let expressions compute with numbers in identifiers and constants.
+
+    Returns:
+        The schema with those columns numeric, and their names: they stay set aside.
+    """
+    columns, set_aside = [], []
+    for spec in schema.columns:
+        if spec.name in names and not spec.kind.is_feature and spec.n_unique:
+            as_number = recipe.model_copy(update={"kinds": {spec.name: Kind.NUMERIC}})
+            own = raw.with_frame(raw.frame.select(spec.name))
+            with contextlib.suppress(UserError):
+                (found,) = _infer(own, as_number, Ledger(), roles={}).columns
+                if not found.n_invalid:
+                    spec = replace(found, reason=f"{spec.reason}; expressions compute with it")
+                    set_aside.append(spec.name)
+        columns.append(spec)
+    return Schema(tuple(columns)), tuple(set_aside)
 
 
 def _derived(typed: Table, expressions: Mapping[str, str]) -> Table:
@@ -111,8 +143,10 @@ def _infer(table: Table, recipe: Recipe, ledger: Ledger, *, roles: Mapping[str, 
     return infer_schema(table, own_recipe, ledger, roles=roles)
 
 
-def _check_names(option: str, names: Iterable[str], known: list[str]) -> None:
+def _check_names(option: str, names: Iterable[str], known: list[str], target: str) -> None:
     for name in names:
+        if target and name == target:
+            raise UserError(f"{name!r} is the target", where=option, fix="Leave it out")
         if name not in known:
             raise UserError(
                 f"there is no column {name!r}", where=option, fix=did_you_mean(name, known)

@@ -4,17 +4,33 @@ A recipe comes from a TOML file, from `--set` on the command line or from
 Python; every floor above reads its own section and changes nothing.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from assay.errors import UserError, did_you_mean
 from assay.schema import Kind
-from assay.toml_text import render_toml
+from assay.toml_text import (
+    describe_fault,
+    join_key,
+    plain_value,
+    read_toml,
+    read_value,
+    render_toml,
+    split_key,
+)
 
 Auto = Literal["auto"]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -48,9 +64,14 @@ CategoricalFill = Literal["none", "mode", "constant"]
 
 
 class _Section(BaseModel):
-    """Base of every section: immutable, and an unknown key is an error."""
+    """Base of every section: immutable, and an unknown key or a wrong type is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, data: Any) -> Any:
+        return plain_value(data)
 
 
 class ReadRecipe(_Section):
@@ -101,6 +122,10 @@ class SplitRecipe(_Section):
             raise ValueError("folds must be 0 or at least 2")
         if self.group and self.time:
             raise ValueError("choose group or time, not both")
+        if self.folds and self.members > 1:
+            raise ValueError(f"members = {self.members} needs split.folds = 0")
+        if self.folds and self.validation_share:
+            raise ValueError(f"validation_share = {self.validation_share} needs split.folds = 0")
         return self
 
 
@@ -200,6 +225,12 @@ class TrainRecipe(_Section):
         "auto", description="of matrix products; auto: bfloat16 where the processor has it"
     )
 
+    @model_validator(mode="after")
+    def _check(self) -> "TrainRecipe":
+        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0.0):
+            raise ValueError("nesterov needs optimizer = 'sgd' and momentum above 0")
+        return self
+
 
 class EvaluateRecipe(_Section):
     """How results are judged."""
@@ -227,8 +258,8 @@ class Recipe(_Section):
     """All choices of one training.
 
     Raises:
-        UserError: From `from_dict` and `from_toml`, for an unknown key, a wrong
-            type or a value out of range.
+        UserError: For an unknown key, a wrong type, a value out of range, or
+            values that exclude each other.
 
     Example:
         >>> Recipe.from_dict({"train": {"epochs": 5}}).train.epochs
@@ -238,7 +269,9 @@ class Recipe(_Section):
     target: str = Field("", description="column to predict; --target goes first")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of every random choice")
     drop: tuple[str, ...] = Field((), description="columns to leave out, by name")
-    kinds: dict[str, Kind] = Field({}, description="kinds of columns that you know better")
+    kinds: dict[str, Annotated[Kind, Strict(False)]] = Field(
+        {}, description="kinds of columns that you know better"
+    )
     derive: dict[str, str] = Field({}, description="new columns: name = SQL expression")
     read: ReadRecipe = ReadRecipe()
     split: SplitRecipe = SplitRecipe()
@@ -248,22 +281,25 @@ class Recipe(_Section):
     evaluate: EvaluateRecipe = EvaluateRecipe()
     predict: PredictRecipe = PredictRecipe()
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told(
+        cls, data: Any, handler: ModelWrapValidatorHandler["Recipe"], info: ValidationInfo
+    ) -> "Recipe":
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise _user_error(error.errors(), (info.context or {}).get("where", "recipe")) from None
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, where: str = "recipe") -> "Recipe":
         """Check plain data and make a recipe of it."""
-        try:
-            return cls.model_validate(dict(data))
-        except ValidationError as error:
-            raise _user_error(error.errors(), where) from None
+        return cls.model_validate(dict(data), context={"where": where})
 
     @classmethod
     def from_toml(cls, text: str, *, where: str = "recipe") -> "Recipe":
         """Read a recipe from TOML text."""
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise UserError(f"not valid TOML: {error}", where=where) from None
-        return cls.from_dict(data, where=where)
+        return cls.from_dict(read_toml(text, where=where), where=where)
 
     @classmethod
     def from_file(cls, path: str | Path) -> "Recipe":
@@ -281,7 +317,8 @@ class Recipe(_Section):
 
         Args:
             options: {"train.epochs": 100}; a text value is read as TOML where
-                it can be, so "100" is a number.
+                it can be, so "100" is a number. A name that holds dots is quoted
+                as in TOML: 'kinds."sepal.length"'.
 
         Example:
             >>> Recipe().with_options({"train.epochs": "100"}).train.epochs
@@ -289,13 +326,13 @@ class Recipe(_Section):
         """
         data = self.model_dump(exclude_unset=True)
         for dotted, value in options.items():
-            *path, last = dotted.split(".")
+            path = split_key(dotted)
             section = data
-            for name in path:
+            for name in path[:-1]:
                 section = section.setdefault(name, {})
                 if not isinstance(section, dict):
                     raise UserError(f"{name!r} holds no options", where=f"option {dotted!r}")
-            section[last] = _option_value(dotted, value) if isinstance(value, str) else value
+            section[path[-1]] = _option_value(path, value) if isinstance(value, str) else value
         return Recipe.from_dict(data, where="option")
 
     def to_dict(self) -> dict[str, Any]:
@@ -307,47 +344,42 @@ class Recipe(_Section):
         return render_toml(self)
 
 
-def _option_value(dotted: str, text: str) -> Any:
+def _option_value(path: list[str], text: str) -> Any:
     """Read text as TOML, but keep it where the option itself is text: target=2024."""
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-    return text if _is_text_option(dotted) and not isinstance(value, str) else value
+    value = read_value(text)
+    return text if _is_text_option(path) and not isinstance(value, str) else value
 
 
-def _is_text_option(dotted: str) -> bool:
-    section, _, name = dotted.rpartition(".")
-    fields = _sections()[section].model_fields if section in _sections() else Recipe.model_fields
-    return name in fields and fields[name].annotation is str
+def _is_text_option(path: list[str]) -> bool:
+    if path[0] in ("kinds", "derive"):
+        return len(path) > 1
+    section = _sections().get(path[0]) if len(path) == 2 else Recipe
+    fields = section.model_fields if section else {}
+    return path[-1] in fields and fields[path[-1]].annotation is str
 
 
 def _user_error(details: list[ErrorDetails], where: str) -> UserError:
-    detail = details[0]
-    path = [str(part) for part in detail["loc"]]
-    if detail["type"] == "extra_forbidden":
+    path = [str(part) for part in details[0]["loc"]]
+    if details[0]["type"] == "extra_forbidden":
         return UserError(
-            f"unknown option {'.'.join(path)!r}",
+            f"unknown option {join_key(path)!r}",
             where=where,
             fix=did_you_mean(path[-1], _known_options(path[:-1])),
         )
-    # A union of "auto" and a type reports each branch, as one more element of the path.
     named = _option_path(path)
-    branches = [one["msg"] for one in details if _option_path(list(map(str, one["loc"]))) == named]
-    texts = [message.removeprefix("Value error, ").removeprefix("Input ") for message in branches]
+    branches = [one for one in details if _option_path([str(part) for part in one["loc"]]) == named]
     return UserError(
-        f"{'.'.join(named)} = {detail['input']!r} {', or '.join(dict.fromkeys(texts))}",
+        describe_fault(join_key(named), branches),
         where=where,
         fix="'assay recipe' prints every option with its meaning",
     )
 
 
 def _option_path(path: list[str]) -> list[str]:
-    """Cut a path of pydantic's behind the last element that is an option or a column."""
-    if path[0] in ("kinds", "derive"):
-        return path[:2]
-    known = [idx for idx, part in enumerate(path) if _is_option(part)]
-    return path[: known[-1] + 1] if known else path
+    """Cut a path of pydantic's behind the option that it leads to."""
+    if path[:2] == ["encode", "columns"]:
+        return path[:4]
+    return path[: 2 if path and path[0] in (*_sections(), "kinds", "derive") else 1]
 
 
 def _sections() -> dict[str, type[BaseModel]]:
@@ -366,9 +398,3 @@ def _known_options(path: list[str]) -> list[str]:
         return list(ColumnEncoding.model_fields)
     section = _sections().get(path[0])
     return list(section.model_fields) if section else []
-
-
-def _is_option(part: str) -> bool:
-    if part in Recipe.model_fields or part in ColumnEncoding.model_fields:
-        return True
-    return any(part in section.model_fields for section in _sections().values())

@@ -55,8 +55,15 @@ def read_roles(table: Table, recipe: Recipe) -> Roles:
             (weights) or neither number nor date (time).
     """
     group, time, weight = recipe.split.group, recipe.split.time, recipe.train.sample_weight
+    names = named_roles(recipe)
+    if recipe.target in names:
+        raise UserError(
+            f"{recipe.target!r} is the target",
+            where=names[recipe.target],
+            fix="Name another column",
+        )
     return Roles(
-        names=named_roles(recipe),
+        names=names,
         groups=_groups(table, group, recipe.read.missing) if group else None,
         time=_ordered(table, time, recipe) if time else None,
         weight=_weights(table, weight) if weight else None,
@@ -102,7 +109,7 @@ def _weights(table: Table, name: str) -> np.ndarray:
         )
     if not float(weight.sum()) > 0.0:
         raise UserError("all weights are 0", where=f"{table.source}, column {name!r}")
-    return weight.cast(pl.Float32).to_numpy()
+    return weight.cast(pl.Float32).to_numpy().copy()  # PyTorch wants it writable
 
 
 def _check_complete(column: pl.Series, name: str, source: str, *, option: str) -> None:

@@ -10,6 +10,7 @@ shares units out, this file decides which rows are dealt, and what may not happe
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -55,7 +56,6 @@ def make_split(
     groups: NDArray[np.integer] | None = None,
     time: NDArray[np.generic] | None = None,
     duplicate_of: NDArray[np.integer] | None = None,
-    fixed_test: Mask | None = None,
     class_names: Sequence[str] = (),
 ) -> Split:
     """Divide rows into training, validation and test rows for every member.
@@ -65,13 +65,12 @@ def make_split(
         recipe: Folds, repeats, members, holdout, validation share, stratify.
         seed: Of every random choice; the same seed gives the same split.
         n_classes: C.
-        ledger: Told of fewer folds, rare classes, and copies across a fixed border.
+        ledger: Told of fewer folds, uneven folds and rare classes.
         groups: Rows with equal numbers are never parted, (N,).
         time: Numbers or datetimes, (N,). Validation and test are then later than
             training, and rows of one moment stay together; copies of a row may
             recur, since the past is known when the future is predicted.
         duplicate_of: As `groups`, for copies of one row; both are obeyed together.
-        fixed_test: Rows of a test file, (N,); replaces `recipe.holdout`.
         class_names: Names for messages, C of them; by default the indices.
 
     Returns:
@@ -89,13 +88,20 @@ def make_split(
         >>> split.validation.sum(axis=0).tolist() == [1] * 20
         True
     """
-    rows = _Rows.checked(y, n_classes, groups, time, duplicate_of, class_names)
-    test = _test_rows(rows, recipe, seed, fixed_test, ledger)
+    rows = _Rows.checked(
+        y,
+        n_classes=n_classes,
+        groups=groups,
+        time=time,
+        duplicate_of=duplicate_of,
+        class_names=class_names,
+    )
+    test = _test_rows(rows, recipe, seed)
     _tell_untrained_classes(rows, ~test, ledger)
     if recipe.folds:
-        parts = _cross_fit(rows, recipe, seed, ~test, ledger)
+        parts = _cross_fit(rows, recipe, seed, allowed=~test, ledger=ledger)
     else:
-        parts = _own_validation(rows, recipe, seed, ~test)
+        parts = _own_validation(rows, recipe, seed, allowed=~test)
     fold, validation, train = (list(column) for column in zip(*parts, strict=True))
     split = Split(rows.n_rows, np.stack(train), np.stack(validation), test, tuple(fold))
     _check_training(rows, split)
@@ -154,7 +160,7 @@ class _Rows:
     n_classes: int
     unit: Ints | None  # None: every row is a unit of its own
     moment: Ints | None  # rank of the row's time
-    copies: Ints | None
+    has_groups: bool  # units are groups, and not only copies of one row
     names: tuple[str, ...]
 
     @property
@@ -165,6 +171,7 @@ class _Rows:
     def checked(
         cls,
         y: NDArray[np.integer],
+        *,
         n_classes: int,
         groups: NDArray[np.integer] | None,
         time: NDArray[np.generic] | None,
@@ -187,8 +194,8 @@ class _Rows:
         unit = None if time is not None else join_units(groups, duplicate_of)
         names = tuple(class_names) or tuple(str(idx) for idx in range(n_classes))
         moment = None if time is None else _moments(time)
-        copies = None if duplicate_of is None else np.asarray(duplicate_of, dtype=np.int64)
-        return cls(y.astype(np.int64), n_classes, unit, moment, copies, names)
+        has_groups = groups is not None
+        return cls(y.astype(np.int64), n_classes, unit, moment, has_groups, names)
 
 
 def _moments(time: NDArray[np.generic]) -> Ints:
@@ -209,60 +216,35 @@ def _moments(time: NDArray[np.generic]) -> Ints:
     return ranks(time)
 
 
-def _test_rows(
-    rows: _Rows, recipe: SplitRecipe, seed: int, fixed_test: Mask | None, ledger: Ledger
-) -> Mask:
-    if fixed_test is not None:
-        return _fixed_test_rows(rows, fixed_test, ledger)
+def _test_rows(rows: _Rows, recipe: SplitRecipe, seed: int) -> Mask:
     everything = np.ones(rows.n_rows, dtype=bool)
     if recipe.holdout == 0:
         return ~everything
-    return _share(rows, recipe, everything, recipe.holdout, "holdout", (seed, 1, 0))
-
-
-def _fixed_test_rows(rows: _Rows, fixed_test: Mask, ledger: Ledger) -> Mask:
-    test = np.asarray(fixed_test)
-    if test.shape != (rows.n_rows,) or test.dtype != np.bool_:
-        raise UserError(
-            f"fixed_test must be booleans ({rows.n_rows},) (got {test.dtype} of {test.shape})"
-        )
-    if test.all() or not test.any():
-        raise UserError(f"the test file leaves {int((~test).sum())} of {len(test)} rows to train")
-    for unit, said in (
-        (rows.copies, "copies of test rows"),
-        (rows.unit, "the group of a test row"),
-    ):
-        n_shared = 0 if unit is None else int(np.isin(unit[~test], unit[test]).sum())
-        if n_shared:
-            ledger.add(
-                "training rows kept although they repeat the test",
-                where=f"{n_shared} training rows",
-                why=f"they are {said}, and the test file was fixed by you",
-            )
-            break
-    return test.copy()
+    return _share(rows, recipe, everything, option="holdout", seeds=(seed, 1, 0))
 
 
 def _share(
     rows: _Rows,
     recipe: SplitRecipe,
     allowed: Mask,
-    share: float,
-    option: str,
+    *,
+    option: Literal["holdout", "validation_share"],
     seeds: tuple[int, int, int],
 ) -> Mask:
-    """Choose about `share` of the allowed rows: the latest, or whole units at random."""
+    """Choose a share of the allowed rows: the latest, or whole units at random."""
+    share = recipe.holdout if option == "holdout" else recipe.validation_share
     row_idx = np.flatnonzero(allowed)
     chosen = np.zeros(rows.n_rows, dtype=bool)
     if rows.moment is not None:
         block = cut_time(rows.moment[row_idx], np.array([1 - share, share]))
         chosen[row_idx] = block == 1
     else:
-        part = _dealt(rows, recipe, row_idx, np.array([1 - share, share]), seeds)
+        part = _dealt(rows, recipe, row_idx, quota=np.array([1 - share, share]), seeds=seeds)
         chosen[row_idx] = part == 1
     if not chosen.any() or (chosen | ~allowed).all():
         kept = "no row" if not chosen.any() else "every row"
-        together = " while groups and copies stay together" if rows.unit is not None else ""
+        units = "groups and copies" if rows.has_groups else "copies of a row"
+        together = f" while {units} stay together" if rows.unit is not None else ""
         raise UserError(
             f"{share} of {len(row_idx)} rows is {kept}{together}",
             where=f"option split.{option}",
@@ -274,30 +256,32 @@ def _share(
 _Part = tuple[tuple[int, int], Mask, Mask]
 
 
-def _own_validation(rows: _Rows, recipe: SplitRecipe, seed: int, allowed: Mask) -> Iterator[_Part]:
+def _own_validation(
+    rows: _Rows, recipe: SplitRecipe, seed: int, *, allowed: Mask
+) -> Iterator[_Part]:
     for member in range(recipe.members):
         validation = np.zeros(rows.n_rows, dtype=bool)
         if recipe.validation_share > 0:
-            share, seeds = recipe.validation_share, (seed, 3, member)
-            validation = _share(rows, recipe, allowed, share, "validation_share", seeds)
+            seeds = (seed, 3, member)
+            validation = _share(rows, recipe, allowed, option="validation_share", seeds=seeds)
         yield (member, 0), validation, allowed & ~validation
 
 
 def _cross_fit(
-    rows: _Rows, recipe: SplitRecipe, seed: int, allowed: Mask, ledger: Ledger
+    rows: _Rows, recipe: SplitRecipe, seed: int, *, allowed: Mask, ledger: Ledger
 ) -> Iterator[_Part]:
     row_idx = np.flatnonzero(allowed)
-    n_folds = _n_folds(rows, recipe, row_idx, ledger)
+    n_folds = _n_folds(rows, recipe, row_idx, ledger=ledger)
     if rows.moment is None:
-        _tell_rare_classes(rows, row_idx, n_folds, ledger)
-        _tell_large_unit(rows, row_idx, n_folds, ledger)
+        _tell_rare_classes(rows, row_idx, n_folds, ledger=ledger)
+        _tell_large_unit(rows, row_idx, n_folds, ledger=ledger)
     for repeat in range(recipe.repeats):
         part = np.full(rows.n_rows, -1)
         if rows.moment is not None:
             part[row_idx] = cut_time(rows.moment[row_idx], np.full(n_folds + 1, 1.0))
         else:
-            quota = np.full(n_folds, 1.0)
-            part[row_idx] = _dealt(rows, recipe, row_idx, quota, (seed, 2, repeat))
+            quota, seeds = np.full(n_folds, 1.0), (seed, 2, repeat)
+            part[row_idx] = _dealt(rows, recipe, row_idx, quota=quota, seeds=seeds)
         for fold in range(n_folds):
             if rows.moment is None:
                 validation, train = part == fold, allowed & (part != fold)
@@ -306,31 +290,34 @@ def _cross_fit(
             yield (repeat, fold), validation, train
 
 
-def _n_folds(rows: _Rows, recipe: SplitRecipe, row_idx: Ints, ledger: Ledger) -> int:
+def _n_folds(rows: _Rows, recipe: SplitRecipe, row_idx: Ints, *, ledger: Ledger) -> int:
     if rows.moment is not None:
-        n_units, word, most = len(np.unique(rows.moment[row_idx])), "moments of time", -1
+        n_units, words = len(np.unique(rows.moment[row_idx])), ("moment", "moments of time")
     elif rows.unit is not None:
-        n_units, word, most = len(np.unique(rows.unit[row_idx])), "groups of rows", 0
+        words = ("group", "groups") if rows.has_groups else ("distinct row", "distinct rows")
+        n_units = len(np.unique(rows.unit[row_idx]))
     else:
-        n_units, word, most = len(row_idx), "rows", 0
+        n_units, words = len(row_idx), ("row", "rows")
     if n_units < 2:
+        column = "time" if rows.moment is not None else "group" if rows.has_groups else ""
+        other = f"choose another {column} column, " if column else ""
         raise UserError(
-            f"{n_units} {word} cannot be split into folds",
+            f"{n_units} {words[n_units != 1]} cannot be split into folds",
             where="option split.folds",
-            fix="Bring more rows, choose another group or time column, or set split.folds = 0",
+            fix=f"Bring more rows, {other}or set split.folds = 0",
         )
-    n_folds = min(recipe.folds, n_units + most)
+    n_folds = min(recipe.folds, n_units - (rows.moment is not None))
     if n_folds < recipe.folds:
         ledger.add(
             f"{recipe.folds} folds reduced to {n_folds}",
             where="split",
-            why=f"there are only {n_units} {word}",
+            why=f"there are only {n_units} {words[1]}",
             undo="split.folds",
         )
     return n_folds
 
 
-def _tell_rare_classes(rows: _Rows, row_idx: Ints, n_folds: int, ledger: Ledger) -> None:
+def _tell_rare_classes(rows: _Rows, row_idx: Ints, n_folds: int, *, ledger: Ledger) -> None:
     y = rows.y[row_idx]
     unit = row_idx if rows.unit is None else rows.unit[row_idx]
     n_rows = np.bincount(y, minlength=rows.n_classes)
@@ -340,7 +327,9 @@ def _tell_rare_classes(rows: _Rows, row_idx: Ints, n_folds: int, ledger: Ledger)
             continue
         which = f"{n_rows[class_idx]} row(s)"
         if n_units < n_rows[class_idx]:
-            which += f" in {n_units} group(s)"
+            which += (
+                f" in {n_units} group(s)" if rows.has_groups else f", {n_units} of them distinct"
+            )
         lost = "its fold trains without it" if n_units == 1 else "some folds validate without it"
         ledger.add(
             "rare class spread over fewer folds than there are",
@@ -350,13 +339,14 @@ def _tell_rare_classes(rows: _Rows, row_idx: Ints, n_folds: int, ledger: Ledger)
         )
 
 
-def _tell_large_unit(rows: _Rows, row_idx: Ints, n_folds: int, ledger: Ledger) -> None:
+def _tell_large_unit(rows: _Rows, row_idx: Ints, n_folds: int, *, ledger: Ledger) -> None:
     largest = 1 if rows.unit is None else int(np.bincount(rows.unit[row_idx]).max())
     if largest > 1 and largest * n_folds > len(row_idx):
+        which = "one group or copies of one row" if rows.has_groups else "copies of one row"
         ledger.add(
             "folds made of uneven size",
             where="split",
-            why=f"{largest} of {len(row_idx)} rows are one group or copies of one row,"
+            why=f"{largest} of {len(row_idx)} rows are {which},"
             f" more than one of {n_folds} folds holds",
             undo="split.folds",
         )
@@ -378,12 +368,13 @@ def _check_training(rows: _Rows, split: Split) -> None:
     for (repeat, fold), train in zip(split.member_fold, split.train, strict=True):
         n_present = int((np.bincount(rows.y[train], minlength=rows.n_classes) > 0).sum())
         if n_present < 2:
-            option = "split.group" if rows.moment is None else "split.time"
+            column = "time" if rows.moment is not None else "group" if rows.has_groups else ""
             raise UserError(
                 f"member {fold} of repeat {repeat} would train on {int(train.sum())} rows"
                 f" of {n_present} class(es)",
                 where="split",
-                fix=f"Use fewer folds, leave out a smaller share, or drop {option}",
+                fix="Bring more rows, use fewer folds, leave out a smaller share"
+                + (f", or drop split.{column}" if column else ""),
             )
 
 
@@ -391,6 +382,7 @@ def _dealt(
     rows: _Rows,
     recipe: SplitRecipe,
     row_idx: Ints,
+    *,
     quota: Floats,
     seeds: tuple[int, int, int],
 ) -> Ints:

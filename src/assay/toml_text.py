@@ -1,9 +1,123 @@
-"""Options as TOML text, each with its meaning; the standard library only reads TOML."""
+"""Options as TOML text: read, written each with its meaning, and faults in TOML's words."""
 
-from collections.abc import Mapping
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date, time
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from assay.errors import UserError
+
+_LEAF = "the value of a key"
+
+# What pydantic says about a type, in the words of a TOML file.
+_WORDS = {
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "bool_type": "should be true or false",
+    "string_type": "should be text",
+    "string_too_short": "should be one character",
+    "string_too_long": "should be one character",
+    "tuple_type": "should be a list",
+    "dict_type": "should be a section of options",
+    "model_type": "should be a section of options",
+    "invalid_key": "should have a name that is text",
+}
+
+
+def read_toml(text: str, *, where: str) -> dict[str, Any]:
+    """Read TOML text as plain data.
+
+    Raises:
+        UserError: It is not TOML; line and column are told.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"not valid TOML: {error}", where=where) from None
+
+
+def read_value(text: str) -> Any:
+    """Read text as one TOML value, or return it as it is where it is none.
+
+    Example:
+        >>> read_value("[8, 4]"), read_value("robust")
+        ([8, 4], 'robust')
+    """
+    try:
+        data = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return data["value"] if len(data) == 1 else text
+
+
+def split_key(dotted: str) -> list[str]:
+    """Split a dotted key at its dots, but not at those inside quotes.
+
+    What is no key of TOML, such as one with a space, is split at every dot.
+
+    Example:
+        >>> split_key('kinds."sepal.length"'), split_key("kinds.my col")
+        (['kinds', 'sepal.length'], ['kinds', 'my col'])
+    """
+    path: list[str] = []
+    try:
+        level: Any = tomllib.loads(f"{dotted} = {json.dumps(_LEAF)}")
+    except tomllib.TOMLDecodeError:
+        return dotted.split(".")
+    while isinstance(level, dict) and len(level) == 1:
+        ((name, level),) = level.items()
+        path.append(name)
+    return path if level == _LEAF else dotted.split(".")
+
+
+def join_key(path: list[str]) -> str:
+    """Write a dotted key, with quotes around names that need them.
+
+    Example:
+        >>> join_key(["encode", "columns", "my col", "bins"])
+        'encode.columns."my col".bins'
+    """
+    return ".".join(_toml_key(name) for name in path)
+
+
+def plain_value(data: Any) -> Any:
+    """Turn NumPy's values into Python's and lists into tuples, at any depth.
+
+    Example:
+        >>> plain_value({"hidden": [np.int64(8)], "seed": np.int32(1)})
+        {'hidden': (8,), 'seed': 1}
+    """
+    if isinstance(data, np.generic | np.ndarray):
+        data = data.tolist()
+    if isinstance(data, Mapping):
+        return {key: plain_value(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return tuple(plain_value(value) for value in data)
+    return data
+
+
+def describe_fault(name: str, details: Sequence[ErrorDetails]) -> str:
+    """Say in one line what is wrong with an option.
+
+    Args:
+        name: The option or section, as a dotted key.
+        details: What pydantic says about it, at least one; several where the
+            option may be of several types.
+    """
+    texts = list(dict.fromkeys(_fault(detail) for detail in details))
+    said = ", or ".join([texts[0], *(text.removeprefix("should be ") for text in texts[1:])])
+    first = details[0]
+    if first["type"] == "value_error":  # two options of a section exclude each other
+        return f"{name}: {said}"
+    place = first["loc"][-1] if first["loc"] else ""
+    index = f"[{place}]" if isinstance(place, int) and name else ""
+    return f"{name}{index} = {_shown(first['input'])} {said}".removeprefix(" = ")
 
 
 def render_toml(options: BaseModel) -> str:
@@ -63,6 +177,17 @@ def _toml_text(value: Any) -> str:
         return repr(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_text(item) for item in value) + "]"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    escaped = escaped.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-    return f'"{escaped}"'
+    # A TOML string is a JSON string, but for one control character.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _fault(detail: ErrorDetails) -> str:
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return _WORDS.get(detail["type"], message)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, date | time):
+        return str(value)
+    text = " ".join(repr(list(value) if isinstance(value, tuple) else value).split())
+    return text if len(text) <= 80 else f"{text[:80]}…"

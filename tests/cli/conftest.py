@@ -2,6 +2,7 @@
 
 import io
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,6 +82,20 @@ def model(fruit: Path) -> Path:
     """A model of the fruits."""
     path = fruit.with_name("model.assay")
     assert main(["train", str(fruit), "--target", "fruit", "-o", str(path), "--quiet", *QUICK]) == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def fruit_database(fruit: Path) -> Path:
+    """An SQLite file with the fruits and another table."""
+    path = fruit.with_name("fruit.db")
+    rows = [[cell or None for cell in line.split(",")] for line in fruit_rows()]
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE fruit (id INTEGER, weight REAL, colour TEXT, fruit TEXT)")
+    connection.execute("CREATE TABLE other (id)")
+    connection.executemany("INSERT INTO fruit VALUES (?, ?, ?, ?)", rows)
+    connection.commit()
+    connection.close()
     return path
 
 

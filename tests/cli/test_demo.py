@@ -16,6 +16,12 @@ def test_demos_are_listed(run):
     assert [line.split()[0] for line in result.out.splitlines()] == ["titanic", "people"]
 
 
+def test_demos_are_listed_as_json(run):
+    listed = json.loads(run("demo", "--json").out)
+    assert [one["name"] for one in listed] == ["titanic", "people"]
+    assert all(one["about"] for one in listed)
+
+
 def test_unknown_demo_is_refused(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run("demo", "titanik")

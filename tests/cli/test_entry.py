@@ -114,10 +114,9 @@ def test_interrupt_is_status_130(run, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_interrupted_training_leaves_no_file(start, fruit, tmp_path):
-    args = ["train", fruit, "--target", "fruit", "--recipe", "people", "-o", tmp_path / "m.assay"]
-    args += ["--set", "train.epochs=100000", "--set", "read.names=[]", "--set", "kinds={}"]
-    args += ["--set", "encode.columns={}"]
+def test_interrupted_training_leaves_no_file(start, fruit, tmp_path, quick):
+    args = ["train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", *quick]
+    args += ["--set", "train.epochs=100000", "--set", "train.patience=0"]
     process = start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     seen = [process.stderr.readline() for _ in range(4)]  # three stages, and the first epoch
     assert seen[-1].startswith(b"epoch 1/100000")
@@ -128,6 +127,53 @@ def test_interrupted_training_leaves_no_file(start, fruit, tmp_path):
     assert err.endswith(b"assay: interrupted\n")
     assert b"Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(("args", "status"), [(None, -signal.SIGINT), ([], 130)])
+def test_interrupt_after_the_work_shows_no_traceback(start, args, status):
+    given = "" if args is None else '["--version"]'
+    code = f"""
+import os, signal, sys, time
+from assay.cli import main
+status = main({given})
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(20)
+except KeyboardInterrupt:  # only a caller in Python keeps its own way
+    status = 130
+sys.exit(status)
+"""
+    process = start("--version", code=code, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out.strip(), err) == (status, f"assay {__version__}".encode(), b"")
+
+
+@pytest.mark.parametrize("module", ["assay.cli.entry", "assay.cli.app"])
+def test_interrupt_while_starting_shows_no_traceback(start, module):
+    code = f"""
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from assay.cli import main
+sys.exit(main())
+"""
+    process = start("--version", code=code, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert err in (b"", b"assay: interrupted\n")
+
+
+def test_a_second_interrupt_is_quiet(run, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(entry, "_dispatch", interrupt)
+    monkeypatch.setattr(entry, "_tell", interrupt)
+    assert run("--version").status == 130
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")

@@ -27,7 +27,29 @@ def test_rows_left_out_are_told(run, model, fruit, tmp_path):
     table.write_text(fruit.read_text(encoding="utf-8") + "61,90.5,red,\n")
     result = run("evaluate", model, table)
     assert "Scores of 60 rows" in result.out
-    assert "1 rows left out" in result.err
+    assert "1 row left out" in result.err
+
+
+def test_quiet_tells_no_rows_left_out(run, model, fruit, tmp_path):
+    table = tmp_path / "gap.csv"
+    table.write_text(fruit.read_text(encoding="utf-8") + "61,90.5,red,\n")
+    result = run("evaluate", model, table, "-q")
+    assert "Scores of 60 rows" in result.out
+    assert result.err == ""
+
+
+def test_sql_chooses_the_rows(run, model, fruit_database):
+    args = ["--sql", "SELECT * FROM fruit WHERE id <= 45", "--json"]
+    result = run("evaluate", model, fruit_database, *args)
+    assert (result.status, result.err) == (0, "")
+    assert json.loads(result.out)["n_rows"] == 45
+    assert "holds 2 tables" in run("evaluate", model, fruit_database).err
+
+
+def test_standard_input_is_read_and_named(run, model, fruit):
+    piped = run("evaluate", model, "-", stdin=fruit.read_bytes())
+    assert piped.out == run("evaluate", model, fruit).out
+    assert "standard input" in run("evaluate", model, "-", stdin=b"%PDF-1.7").err
 
 
 def test_table_without_the_target_is_refused(run, model, tmp_path):

@@ -59,6 +59,61 @@ def test_standard_input_is_read(run, fruit):
     assert result.out.startswith("standard input: 60 rows")
 
 
+def test_copies_of_rows_are_a_finding(run, tmp_path):
+    rows = [f"{idx * 1.5},{'abc'[idx % 3]},{'yn'[idx % 2]}" for idx in range(40)]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["age,town,y", *rows, *rows[:3], rows[0]]) + "\n")
+    found = json.loads(run("inspect", table, "--target", "y", "--json").out)
+    (finding,) = found["findings"]
+    assert (finding["where"], finding["what"]) == ("t.csv", "4 rows are copies of others")
+    assert "4 rows are copies of others" in run("inspect", table, "--target", "y").out
+
+
+def test_rows_that_are_bound_to_repeat_are_no_finding(run, tmp_path):
+    table = tmp_path / "t.csv"
+    rows = [f"{'ab'[idx % 2]},{'cd'[idx // 2 % 2]}" for idx in range(30)]
+    table.write_text("\n".join(["x,y", *rows]) + "\n")
+    assert json.loads(run("inspect", table, "--json").out)["findings"] == []
+
+
+def test_no_usable_column_is_a_finding(run, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["k,id,y", *(f"same,{i},{'ab'[i % 2]}" for i in range(30))]) + "\n")
+    result = run("inspect", table, "--target", "y")
+    assert result.status == 0
+    assert "k: column set aside" in result.out
+    assert "t.csv: no usable column, training stops" in result.out
+    alone = tmp_path / "y.csv"
+    alone.write_text("y\na\nb\na\n")
+    found = json.loads(run("inspect", alone, "--target", "y", "--json").out)
+    assert (found["n_rows"], found["columns"]) == (3, [])
+    assert [finding["what"] for finding in found["findings"]] == ["no usable column"]
+
+
+def test_infinite_numbers_are_a_finding_unless_they_count_as_missing(run, tmp_path):
+    table = tmp_path / "t.csv"
+    cells = ["inf" if idx == 3 else str(idx * 1.5) for idx in range(30)]
+    table.write_text("\n".join(["x,y", *(f"{cell},{'ab'[i % 2]}" for i, cell in enumerate(cells))]))
+    result = run("inspect", table, "--target", "y")
+    assert result.status == 0
+    told = 'x: 1 infinite number, training stops there [read.infinite = "missing"]'
+    assert told in result.out
+    args = ["--target", "y", "--set", "read.infinite=missing", "--json"]
+    tolerant = json.loads(run("inspect", table, *args).out)
+    assert tolerant["findings"] == []
+    assert tolerant["ledger"][0]["what"] == "1 infinite number read as missing"
+
+
+def test_the_target_as_a_group_is_told_to_be_the_target(run, fruit):
+    result = run("inspect", fruit, "--target", "fruit", "--set", "split.group=fruit")
+    assert (result.status, result.out) == (2, "")
+    assert "'fruit' is the target, it cannot be the group too" in result.err
+
+
+def test_quiet_tells_the_same(run, fruit):
+    assert run("inspect", fruit, "-q") == run("inspect", fruit)
+
+
 def test_missing_file_is_one_line(run, tmp_path):
     result = run("inspect", tmp_path / "nothing.csv")
     assert (result.status, result.out) == (2, "")

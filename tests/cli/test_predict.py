@@ -149,6 +149,64 @@ def test_no_rows_in_no_rows_out(run, model, tmp_path):
     assert (result.status, result.out) == (0, "label,proba_apple,proba_pear\n")
 
 
+@pytest.mark.parametrize("text", ["weight,colour\n", "colour,weight,note"])
+def test_only_a_header_gives_only_a_header(run, model, tmp_path, text):
+    table = tmp_path / "empty.csv"
+    table.write_text(text)
+    result = run("predict", model, table, "-q")
+    assert (result.status, result.out, result.err) == (0, "label,proba_apple,proba_pear\n", "")
+    assert run("predict", model, "-", "-q", stdin=text.encode()).out == result.out
+
+
+def test_sql_chooses_the_rows(run, model, fruit_database):
+    query = "SELECT weight, colour FROM fruit WHERE id <= 7"
+    result = run("predict", model, fruit_database, "--sql", query)
+    assert (result.status, result.err, len(_cells(result.out))) == (0, "", 7)
+    refused = run("predict", model, "--record", APPLE, "--sql", query)
+    assert (refused.status, refused.out) == (2, "")
+    assert "--sql and --record were both given" in refused.err
+
+
+def test_columns_that_lack_are_filled_on_demand_and_told(run, model, tmp_path):
+    table, full = tmp_path / "narrow.csv", tmp_path / "full.csv"
+    table.write_text("weight\n85.5\n140.5\n")
+    full.write_text("weight,colour\n85.5,\n140.5,\n")
+    refused = run("predict", model, table)
+    assert (refused.status, refused.out) == (2, "")
+    assert "--fill-missing" in refused.err
+    filled = run("predict", model, table, "--fill-missing")
+    assert filled.status == 0
+    assert filled.err == (
+        "assay: narrow.csv, column 'colour': it is absent, all its cells read as missing\n"
+    )
+    assert filled.out == run("predict", model, full).out
+    assert run("predict", model, table, "--fill-missing", "--quiet").err == ""
+    record = run("predict", model, "--record", '{"weight": 85.5}', "--fill-missing")
+    assert json.loads(record.out)["label"] == "apple"
+    assert record.err.startswith("assay: --record, column 'colour': it is absent")
+
+
+def test_quiet_keeps_errors_but_drops_talk(run, model, fruit, tmp_path):
+    assert run("predict", model, fruit, "-q").err == ""
+    assert run("predict", model, tmp_path / "none.csv", "-q").err.count("\n") == 1
+
+
+def test_cells_that_become_missing_are_told_once(run, tmp_path, quick):
+    rows = [f"{idx * 1.5},{'yn'[idx % 3 > 0]}" for idx in range(300)]
+    rows[7] = "old,y"
+    table, new = tmp_path / "t.csv", tmp_path / "new.csv"
+    table.write_text("\n".join(["age,y", *rows]) + "\n")
+    new.write_text("age\nyoung\n30\ninf\nyoung\n")
+    model = tmp_path / "m.assay"
+    assert run("train", table, "--target", "y", "-q", "-o", model, *quick).status == 0
+    for verb in (["predict", model, new], ["predict", model, new, "--json"]):
+        assert run(*verb).err.splitlines() == [
+            "assay: new.csv, column 'age': 2 cells read as missing, not a number: 'young'",
+            "assay: new.csv, column 'age': 1 cell read as missing, infinite: 'inf'",
+        ]
+    assert run("predict", model, new, "-q").err == ""
+
+
 def test_a_row_that_does_not_fit_fails_the_whole(run, model, tmp_path):
     lines = [f"{80 + idx}.5,red" for idx in range(300)]
     lines[150] = "1,2,3,4,5"

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 
 import pytest
 
@@ -18,6 +19,19 @@ def test_lines_are_few_with_first_and_last(n_epochs, capsys):
     assert len(lines) <= 20
     assert lines[0].startswith(f"epoch 1/{n_epochs}  validation log loss 0.5000  elapsed 0 s")
     assert lines[-1].startswith(f"epoch {n_epochs}/{n_epochs}")
+
+
+def test_lines_tell_elapsed_and_remaining_time(capsys, monkeypatch):
+    clock = iter([0.0, 1.0, 2.0, 12.0, 72.0])  # start, two stages, two epochs
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    reporter = Lines()
+    reporter.on_stage("reading")
+    reporter.on_stage("training")
+    reporter.on_epoch(1, 8, log_loss=0.5, is_validation=True)
+    reporter.on_epoch(7, 8, log_loss=0.5, is_validation=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[2].endswith("0.5000  elapsed 12 s, about 1 min 10 s left")
+    assert lines[3].endswith("0.5000  elapsed 1 min 12 s, about 10 s left")
 
 
 def test_training_cut_short_still_tells_its_last_epoch(capsys):

@@ -26,6 +26,13 @@ def test_a_file_is_filled_in(run, tmp_path):
     assert Recipe.from_toml(run("recipe", path).out).seed == 5
 
 
+def test_a_shipped_name_goes_before_a_file_of_that_name(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "titanic").write_text("seed = 5\n", encoding="utf-8")
+    assert Recipe.from_toml(run("recipe", "titanic").out) == load_recipe("titanic")
+    assert Recipe.from_toml(run("recipe", "./titanic").out).seed == 5
+
+
 def test_list_names_the_shipped_recipes(run):
     assert run("recipe", "--list").out.splitlines() == recipe_names()
 

@@ -17,7 +17,7 @@ def test_card_tells_target_columns_recipe_scores_and_ledger(run, model):
         "model.hidden = [8]",
         "one hot, 3 levels",
         "Scores of 60 rows, each by networks that had left it out",
-        "Ledger: 1 decision about the data",
+        "decisions about the data",
         "id: column set aside",
     ):
         assert said in result.out
@@ -34,6 +34,10 @@ def test_json_holds_the_same(run, model):
     }
     assert card["file"]["size_bytes"] == model.stat().st_size
     assert [column["name"] for column in card["columns"]] == ["id", "weight", "colour"]
+
+
+def test_quiet_shows_the_card_all_the_same(run, model):
+    assert run("show", model, "--quiet") == run("show", model)
 
 
 def test_changes_of_the_default_recipe_are_none():

@@ -2,10 +2,12 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
 from assay import load
+from assay.cli import output
 from assay.cli.train import ledger_lines, model_name
 
 SCORE = r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]"
@@ -44,7 +46,7 @@ def test_json_is_one_document_and_nothing_else(run, fruit, tmp_path, quick):
     document = json.loads(result.out)
     assert document["model"] == str(path)
     assert document["evaluation"]["validation"]["n_rows"] == 60
-    assert [entry["where"] for entry in document["ledger"]] == ["id"]
+    assert document["ledger"][0]["where"] == "id"
     assert "epoch" in result.err
 
 
@@ -60,6 +62,47 @@ def test_quiet_json_is_the_document_alone(run, fruit, tmp_path, quick):
     )
     assert set(json.loads(result.out)) == {"model", "evaluation", "ledger"}
     assert result.err == ""
+
+
+def test_a_hyphen_writes_the_model_to_standard_output(start, fruit, tmp_path, quick, run):
+    args = ["train", fruit, "--target", "fruit", *quick]
+    process = start(*args, "-o", "-", cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert run(*args, "-o", tmp_path / "m.assay", "-q").status == 0
+    assert out == (tmp_path / "m.assay").read_bytes()
+    assert b"60 rows to learn from" in err
+    assert err.endswith(b"Written to standard output\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.assay"]
+
+
+@pytest.mark.parametrize(("option", "said"), [("--quiet", b""), ("--json", b'{"model"')])
+def test_beside_a_model_on_standard_output_stands_nothing(start, fruit, quick, option, said):
+    args = ["train", fruit, "--target", "fruit", *quick, "-o", "-", option]
+    process = start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out[:2]) == (0, b"PK")
+    assert said in err
+    assert bool(err) == bool(said)
+
+
+def test_a_terminal_is_spared_the_bytes_of_a_model(run, fruit, monkeypatch):
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
+    result = run("train", fruit, "--target", "fruit", "-o", "-")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == "assay: A model file is no text for a terminal. Give a file with -o.\n"
+
+
+def test_test_rows_that_lose_cells_are_told(run, tmp_path, quick):
+    rows = [f"{idx * 1.5},{'ab'[idx % 2]},{'yn'[idx % 3 > 0]}" for idx in range(300)]
+    rows[7] = "old,a,y"
+    table, test = tmp_path / "t.csv", tmp_path / "test.csv"
+    table.write_text("\n".join(["age,town,y", *rows]) + "\n")
+    test.write_text("\n".join(["age,town,y", "young,b,n", *rows[20:40]]) + "\n")
+    args = ["train", table, "--target", "y", "--test", test, "-o", tmp_path / "m.assay", *quick]
+    told = "assay: test.csv, column 'age': 1 cell read as missing, not a number: 'young'"
+    assert run(*args).err.splitlines().count(told) == 1
+    assert run(*args, "-q").err == ""
 
 
 def test_default_name_is_the_tables_in_the_current_folder(run, fruit, tmp_path, quick, monkeypatch):
@@ -122,21 +165,11 @@ def test_time_orders_the_rows(run, fruit, tmp_path, quick):
     assert load(path).recipe.split.time == "id"
 
 
-def test_sql_chooses_the_rows(run, tmp_path, fruit, quick):
-    import sqlite3
-
-    rows = [line.split(",") for line in fruit.read_text(encoding="utf-8").splitlines()[1:]]
-    database = tmp_path / "fruit.db"
-    connection = sqlite3.connect(database)
-    connection.execute("CREATE TABLE fruit (id INTEGER, weight REAL, colour TEXT, fruit TEXT)")
-    connection.execute("CREATE TABLE other (id)")
-    connection.executemany("INSERT INTO fruit VALUES (?, ?, ?, ?)", rows)
-    connection.commit()
-    connection.close()
+def test_sql_chooses_the_rows(run, tmp_path, fruit_database, quick):
     path = tmp_path / "m.assay"
     query = "SELECT weight, colour, fruit FROM fruit WHERE id <= 45"
     result = run(
-        "train", database, "--target", "fruit", "--sql", query, "--json", "-o", path, *quick
+        "train", fruit_database, "--target", "fruit", "--sql", query, "--json", "-o", path, *quick
     )
     assert result.status == 0
     assert json.loads(result.out)["evaluation"]["n_rows"] == 45

@@ -1,5 +1,6 @@
 """Encoding: typed tables to arrays, with a stated meaning for every odd cell."""
 
+import json
 from datetime import datetime
 
 import numpy as np
@@ -8,16 +9,22 @@ import pytest
 
 from assay.encode import TableEncoder
 from assay.errors import UserError
+from assay.ledger import Ledger
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
 
 
-def encoder_for(columns: dict[str, tuple[Kind, list]], options: dict | None = None) -> TableEncoder:
+def encoder_for(
+    columns: dict[str, tuple[Kind, list]],
+    options: dict | None = None,
+    ledger: Ledger | None = None,
+) -> TableEncoder:
     frame = pl.DataFrame({name: cells for name, (_, cells) in columns.items()})
+    ledger = Ledger() if ledger is None else ledger
     schema = Schema(tuple(ColumnSpec(name, kind, "") for name, (kind, _) in columns.items()))
     recipe = Recipe().with_options(options or {}).encode
-    return TableEncoder.fit(Table(frame), schema, recipe)
+    return TableEncoder.fit(Table(frame), schema, recipe, ledger)
 
 
 def test_numbers_become_float32_with_nan_for_missing():
@@ -99,9 +106,158 @@ def test_plain_data_rebuilds_the_encoder():
         ({"encode.columns.x.fill": "none"}, "for categorical columns"),
         ({"encode.columns.x.divisor": 0.0}, "divides by zero"),
         ({"encode.columns.xx.scale": "none"}, "Did you mean 'x'"),
+        ({"encode.columns.x.levels": ["1"]}, "levels is for categorical columns"),
+        ({"encode.columns.x.min_count": 2}, "min_count is for categorical columns"),
+        ({"encode.columns.d.encoding": "label"}, "this one is datetime"),
+        ({"encode.columns.c.divisor": 2.0}, "divisor is for numeric columns"),
+        ({"encode.columns.c.bins": 4}, "bins is for numeric columns"),
+        ({"encode.columns.b.clip": True}, 'this one is boolean. Declare kinds.b = "numeric"'),
+        ({"encode.columns.t.missing_flag": False}, "this one is text"),
+        ({"encode.columns.id.scale": "none"}, "this one is identifier"),
+        ({'encode.columns."my col".fill': "mode"}, r'columns."my col": fill is .* is constant'),
+        ({"encode.columns.x.divisor": 2.0}, "divisor = 2.0 has no use with scale = 'robust'"),
+        ({"encode.columns.x.fill_value": 2.0}, "no use with fill = 'median'"),
+        ({"encode.columns.c.fill_value": "a"}, "no use with fill = 'none'"),
+        ({"encode.columns.c.levels": ["x", "y"]}, "The column holds 'a', 'b', 'c'"),
+        ({"encode.columns.c.levels": ["a", "b", "a"]}, "levels names 'a' twice"),
     ],
 )
 def test_choices_that_do_not_fit_a_column_are_refused(options, message):
-    columns = {"x": (Kind.NUMERIC, [1.0, 2.0, 3.0]), "c": (Kind.CATEGORICAL, ["a", "b", "c"])}
+    columns = {
+        "x": (Kind.NUMERIC, [1.0, 2.0, 3.0]),
+        "c": (Kind.CATEGORICAL, ["a", "b", "c"]),
+        "b": (Kind.BOOLEAN, ["no", "yes", "no"]),
+        "d": (Kind.DATETIME, [datetime(2020, 1, day) for day in (1, 2, 3)]),
+        "t": (Kind.TEXT, ["some words", "more words", "few"]),
+        "id": (Kind.IDENTIFIER, ["1", "2", "3"]),
+        "my col": (Kind.CONSTANT, ["1", "1", "1"]),
+    }
     with pytest.raises(UserError, match=message):
         encoder_for(columns, options)
+
+
+def test_a_level_may_be_given_as_a_number():
+    encoder = encoder_for(
+        {"c": (Kind.CATEGORICAL, ["1", "2", "3", None])},
+        {"encode.columns.c.fill": "constant", "encode.columns.c.fill_value": 3},
+    )
+    assert encoder.categorical[0].levels == ("1", "2", "3")
+    assert encoder.categorical[0].fill_value == "3"
+
+
+@pytest.mark.parametrize("scale", ["robust", "standard", "minmax"])
+def test_numbers_far_from_zero_keep_their_differences(scale, rng):
+    near = rng.normal(size=200)
+    cells = [*(1e9 + near).tolist(), None]
+    options = {
+        "encode.scale": scale,
+        "encode.columns.x.fill": "constant",
+        "encode.columns.x.fill_value": 1e9,
+    }
+    encoder = encoder_for({"x": (Kind.NUMERIC, cells)}, options)
+    feature = encoder.numeric[0]
+    numeric = encoder.transform(Table(pl.DataFrame({"x": [*cells, 5.0]}))).numeric[:, 0]
+    assert len(np.unique(numeric[:200])) == 200
+    np.testing.assert_allclose(numeric[:200] + (feature.offset - 1e9), near, atol=1e-6)
+    assert np.isnan(numeric[200])
+    assert feature.fill_value + feature.offset == 1e9
+    assert TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict()))) == encoder
+
+
+@pytest.mark.parametrize(
+    ("cells", "options"),
+    [
+        ([1e9, 1e9 + 1], {"encode.scale": "none"}),
+        ([1e9, 1e9 + 1], {"encode.scale": "divide"}),
+        ([1e9, 2e9], {}),
+        ([1e9, 1e9], {}),
+        ([None, None], {}),
+        ([0.0, 5.0, 1e9, 1e9 + 1], {}),
+    ],
+)
+def test_other_numbers_are_left_where_they_are(cells, options):
+    encoder = encoder_for({"x": (Kind.NUMERIC, pl.Series(cells, dtype=pl.Float64))}, options)
+    assert encoder.numeric[0].offset == 0.0
+
+
+def test_moments_of_one_hour_keep_their_differences():
+    dates = [datetime(2024, 5, 1, 12, 0, second, 500_000) for second in range(60)]
+    encoder = encoder_for({"d": (Kind.DATETIME, dates)})
+    assert [feature.part for feature in encoder.numeric] == ["elapsed"]
+    numeric = encoder.transform(Table(pl.DataFrame({"d": dates}))).numeric[:, 0]
+    np.testing.assert_allclose(np.diff(numeric), 1 / 86_400, rtol=1e-3)
+
+
+def test_the_ledger_tells_what_becomes_of_single_cells():
+    ledger = Ledger()
+    many = [*"aaaabbbcde", None, None]
+    encoder_for(
+        {
+            "whole": (Kind.NUMERIC, [float(idx) for idx in range(12)]),
+            "age": (Kind.NUMERIC, [None, None, *range(10)]),
+            "day": (Kind.DATETIME, [None, *(datetime(2020, 1, day) for day in range(1, 12))]),
+            "own": (Kind.CATEGORICAL, [*"ababababab", None, None]),
+            "mode": (Kind.CATEGORICAL, [*"abababababa", None]),
+            "rare": (Kind.CATEGORICAL, many),
+            "n_rows": (Kind.CATEGORICAL, many),
+            "empty": (Kind.CATEGORICAL, pl.Series([None] * 12, dtype=pl.String)),
+            "words": (Kind.TEXT, ["some words"] * 11 + [None]),
+        },
+        {
+            "encode.columns.age.fill": "constant",
+            "encode.columns.age.fill_value": -1,
+            "encode.columns.day.missing_flag": False,
+            "encode.columns.mode.fill": "mode",
+            "encode.columns.rare.min_count": 3,
+            "encode.columns.rare.fill": "constant",
+            "encode.columns.rare.fill_value": "a",
+            "encode.columns.n_rows.levels": ["b", "a"],
+            "encode.columns.n_rows.missing_flag": False,
+        },
+        ledger,
+    )
+    assert [(entry.where, entry.what, entry.why, entry.undo) for entry in ledger] == [
+        (
+            "age",
+            "2 cells filled, with -1, and flagged",
+            "2 of 12 cells are missing",
+            "encode.columns.age.fill",
+        ),
+        (
+            "day",
+            "1 cell filled, with each network's own median",
+            "1 of 12 cells is missing",
+            "encode.columns.day.fill",
+        ),
+        (
+            "own",
+            "2 cells kept as a level of their own",
+            "2 of 12 cells are missing",
+            "encode.columns.own.fill",
+        ),
+        (
+            "mode",
+            "1 cell filled, with each network's own most common level",
+            "1 of 12 cells is missing",
+            "encode.columns.mode.fill",
+        ),
+        (
+            "rare",
+            "2 cells filled, with 'a'; levels with fewer than 3 training rows pooled as rare",
+            "2 of 12 cells are missing; 3 of 5 levels have so few",
+            "encode.columns.rare.fill; encode.columns.rare.min_count",
+        ),
+        (
+            "n_rows",
+            "2 cells read as no level; 3 levels count as unseen",
+            "2 of 12 cells are missing; not in the given list: 'c', 'd', 'e'",
+            "encode.columns.n_rows.fill; encode.columns.n_rows.levels",
+        ),
+        (
+            "empty",
+            "12 cells kept as a level of their own",
+            "12 of 12 cells are missing",
+            "encode.columns.empty.fill",
+        ),
+        ("words", "1 cell read as empty text", "1 of 12 cells is missing", ""),
+    ]

@@ -28,6 +28,12 @@ def fit(cells: list) -> TargetEncoder:
         ([True, False], ("false", "true"), [False, True]),
         (["01", "1", "1", "01"], ("01", "1"), ["01", "1"]),
         (["+", "-", "-", "+"], ("+", "-"), ["+", "-"]),
+        (["1_0", "2", "2", "1_0"], ("1_0", "2"), ["1_0", "2"]),
+        (["+1", "2", "2", "+1"], ("+1", "2"), ["+1", "2"]),
+        (["1e3", "-5", "-5", "1e3"], ("-5", "1e3"), [-5.0, 1000.0]),
+        (["1.5", "1.50", "2", "1.5", "1.50", "2"], ("1.5", "1.50", "2"), ["1.5", "1.50", "2"]),
+        (["inf", "1", "1", "inf"], ("1", "inf"), ["1", "inf"]),
+        (["٣", "1", "1", "٣"], ("1", "٣"), ["1", "٣"]),
     ],
 )
 def test_classes_are_sorted_and_keep_their_type(cells, classes, labels):
@@ -56,6 +62,8 @@ def test_a_class_that_looks_missing_stays_a_class_in_later_tables():
         (["a", "a", None], "one class only, 'a'"),
         ([float(idx) * 1.1 for idx in range(300)], "looks like a regression"),
         (list(range(300)), "looks like a regression"),
+        ([idx % 101 for idx in range(20_000)], "101 different numbers in 20000 rows"),
+        ([idx % 51 for idx in range(1000)], "looks like a regression"),
         ([f"name {idx}" for idx in range(30)], "too few rows of each"),
     ],
 )
@@ -64,13 +72,29 @@ def test_targets_that_are_no_classes_are_refused(cells, message):
         fit(cells)
 
 
+@pytest.mark.parametrize(("n_classes", "n_rows"), [(100, 20_000), (50, 200)])
+def test_so_many_numbers_still_name_classes(n_classes, n_rows):
+    assert fit([idx % n_classes for idx in range(n_rows)]).n_classes == n_classes
+
+
+def test_numbers_that_are_said_to_name_classes_are_classes():
+    zips = pl.Series("zip code", [10_000 + idx % 150 for idx in range(900)])
+    with pytest.raises(UserError, match=r'set kinds\."zip code" = "categorical" if each number'):
+        TargetEncoder.fit(zips, missing=MISSING, where="t.csv")
+    encoder = TargetEncoder.fit(zips, missing=MISSING, where="t.csv", is_categorical=True)
+    assert (encoder.n_classes, encoder.label_type) == (150, "integer")
+    with pytest.raises(UserError, match="too few rows of each"):
+        TargetEncoder.fit(zips[:160], missing=MISSING, where="t.csv", is_categorical=True)
+
+
 def test_rows_without_a_class_are_left_out_and_told():
     table = Table(pl.DataFrame({"x": [1, 2, 3], "y": ["a", None, "b"]}))
     ledger = Ledger()
     features, y = take_labelled(table, fit(["a", "b"]), ledger, missing=MISSING)
     assert features.frame.to_dict(as_series=False) == {"x": [1, 3]}
     np.testing.assert_array_equal(y, [0, 1])
-    assert "1 of 3 rows" in str(next(iter(ledger)))
+    (entry,) = ledger
+    assert (entry.what, entry.why) == ("1 row left out", "the target is missing in 1 of 3 rows")
 
 
 def test_an_unknown_class_is_named_with_its_row():

@@ -70,14 +70,6 @@ def test_probabilities_of_nought_are_no_obstacle():
     assert np.isfinite(apply_temperature(proba, temperature)).all()
 
 
-def test_whole_weights_act_like_repeated_rows():
-    proba, y_true = _case(2.0, n_rows=50)
-    times = np.random.default_rng(1).integers(0, 4, size=50)
-    weighted = fit_temperature(proba, y_true, sample_weight=times.astype(float))
-    repeated = fit_temperature(np.repeat(proba, times, axis=0), np.repeat(y_true, times))
-    assert weighted == pytest.approx(repeated, rel=1e-8)
-
-
 def test_temperature_one_changes_nothing_and_keeps_the_order_otherwise():
     proba, _ = _case(1.0, n_rows=100)
     np.testing.assert_allclose(apply_temperature(proba, 1.0), proba, rtol=1e-12)

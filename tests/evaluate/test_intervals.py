@@ -50,7 +50,7 @@ def test_accuracy_interval_agrees_with_scipy():
     theirs = bootstrap(
         (is_right,), np.mean, n_resamples=4000, method="percentile", rng=0, vectorized=True
     ).confidence_interval
-    ours = bootstrap_intervals(y_true, proba, n_resamples=4000, metrics=["accuracy"])["accuracy"]
+    ours = bootstrap_intervals(y_true, proba, n_resamples=4000)["accuracy"]
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.007)
 
 
@@ -63,7 +63,7 @@ def test_auroc_interval_agrees_with_scipy():
     theirs = bootstrap(
         (np.arange(300),), area, n_resamples=1500, method="percentile", rng=0, vectorized=False
     ).confidence_interval
-    ours = bootstrap_intervals(y_true, proba, n_resamples=1500, metrics=["auroc"])["auroc"]
+    ours = bootstrap_intervals(y_true, proba, n_resamples=1500)["auroc"]
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.01)
 
 
@@ -73,9 +73,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(name):
     n_covered = 0
     for seed in range(100):
         y_true, proba = _case(150, seed=seed)
-        found = bootstrap_intervals(
-            y_true, proba, n_resamples=300, confidence=0.9, seed=seed, metrics=[name]
-        )[name]
+        found = bootstrap_intervals(y_true, proba, n_resamples=300, confidence=0.9, seed=seed)[name]
         n_covered += found.low <= truth <= found.high
     # 90 expected; binomial sd 3, and the percentile interval is a little narrow.
     assert 80 <= n_covered <= 98
@@ -85,9 +83,7 @@ def test_more_confidence_is_wider_and_more_rows_are_narrower():
     widths = {}
     for n_rows in (100, 1600):
         for confidence in (0.8, 0.95):
-            found = bootstrap_intervals(
-                *_case(n_rows), confidence=confidence, metrics=["accuracy"]
-            )["accuracy"]
+            found = bootstrap_intervals(*_case(n_rows), confidence=confidence)["accuracy"]
             widths[n_rows, confidence] = found.high - found.low
     assert widths[100, 0.8] < widths[100, 0.95]
     # A sixteenth of the variance: a quarter of the width.
@@ -96,7 +92,7 @@ def test_more_confidence_is_wider_and_more_rows_are_narrower():
 
 def test_many_rows_give_the_width_of_the_normal_approximation():
     y_true, proba = _case(60_000, 3)
-    found = bootstrap_intervals(y_true, proba, metrics=["accuracy", "auroc", "log_loss"])
+    found = bootstrap_intervals(y_true, proba)
     share = found["accuracy"].estimate
     half = 1.96 * np.sqrt(share * (1 - share) / 60_000)
     assert found["accuracy"].high - share == pytest.approx(half, rel=0.25)
@@ -115,13 +111,11 @@ def test_subsampling_and_drawing_all_rows_agree(monkeypatch):
 
 def test_groups_widen_the_interval_as_if_they_were_rows():
     y_true, proba = _case(200)
-    by_row = bootstrap_intervals(y_true, proba, metrics=["accuracy", "log_loss"])
+    by_row = bootstrap_intervals(y_true, proba)
     y_five, proba_five = np.repeat(y_true, 5), np.repeat(proba, 5, axis=0)
     groups = np.repeat(np.arange(200) + 7, 5)
-    by_group = bootstrap_intervals(
-        y_five, proba_five, metrics=["accuracy", "log_loss"], groups=groups
-    )
-    naive = bootstrap_intervals(y_five, proba_five, metrics=["accuracy"])["accuracy"]
+    by_group = bootstrap_intervals(y_five, proba_five, groups=groups)
+    naive = bootstrap_intervals(y_five, proba_five)["accuracy"]
     for name, one in by_row.items():
         assert by_group[name].low == pytest.approx(one.low, abs=0.02)
         assert by_group[name].high == pytest.approx(one.high, abs=0.02)
@@ -132,11 +126,10 @@ def test_groups_widen_the_interval_as_if_they_were_rows():
 def test_groups_of_many_rows_are_subsampled_whole(monkeypatch):
     monkeypatch.setattr(intervals, "EXACT_ROWS", 1000)
     y_true, proba = _case(1000)
-    by_row = bootstrap_intervals(y_true, proba, metrics=["accuracy"])["accuracy"]
+    by_row = bootstrap_intervals(y_true, proba)["accuracy"]
     by_group = bootstrap_intervals(
         np.repeat(y_true, 4),
         np.repeat(proba, 4, axis=0),
-        metrics=["accuracy"],
         groups=np.repeat(np.arange(1000), 4),
     )["accuracy"]
     assert by_group.high - by_group.low == pytest.approx(by_row.high - by_row.low, rel=0.3)
@@ -172,9 +165,7 @@ def test_one_row_or_one_group_has_no_interval():
     assert grouped.low is None
 
 
-def test_an_unknown_score_is_told_with_the_nearest():
-    with pytest.raises(UserError, match="Did you mean 'accuracy'"):
-        bootstrap_intervals(*_case(10), metrics=["acuracy"])
+def test_groups_of_another_length_are_told():
     with pytest.raises(UserError, match=r"groups must have shape \(10,\)"):
         bootstrap_intervals(*_case(10), groups=np.arange(3))
 

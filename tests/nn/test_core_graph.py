@@ -7,6 +7,7 @@ import torch
 
 from assay.core import CoreGraph
 from assay.encode import Arrays, TableEncoder
+from assay.ledger import Ledger
 from assay.nn.core_graph import Calibration, build_core_graph
 from assay.nn.network import Network
 from assay.recipe import Recipe
@@ -37,7 +38,7 @@ def make_table(rng) -> tuple[Table, Schema]:
 def make_network(rng, options: dict) -> tuple[Network, Arrays]:
     table, schema = make_table(rng)
     recipe = Recipe.from_dict({"model": {"hidden": [12, 9]}}).with_options(options)
-    encoder = TableEncoder.fit(table, schema, recipe.encode)
+    encoder = TableEncoder.fit(table, schema, recipe.encode, Ledger())
     n_classes = 2 if recipe.model.output == "sigmoid" else 3
     network = Network(encoder, recipe.model, n_members=3, n_classes=n_classes, seed=0)
     arrays = encoder.transform(table)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from assay.errors import UserError
 from assay.nn import Population, PopulationLinear
 from assay.recipe import TrainRecipe
 from assay.training.loss import member_losses, sample_losses
@@ -74,7 +75,7 @@ def test_training_equals_torch_step_by_step(name, dtype, tolerance, n_members):
         optimizer=name,
         learning_rate=0.05,
         momentum=0.9,
-        nesterov=True,
+        nesterov=name == "sgd",
         beta2=0.95,
         weight_decay=0.01,
         schedule="constant",
@@ -159,3 +160,28 @@ def test_linear_gain_scales_the_product_but_not_the_bias():
         layer.weight.fill_(1.0)
         layer.bias.fill_(3.0)
     assert layer(torch.tensor([[[1.0, 1.0]]])).item() == 4.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"activation": "rellu"}, "Did you mean 'relu'"),
+        ({"init": "xavier"}, "unknown init 'xavier'"),
+        ({"dropout": 1.5}, "dropout = 1.5"),
+        ({"hidden": (0,)}, "at least 1"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        Population(2, **{"n_inputs": 3, "n_outputs": 2, **options})
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (3, 5, 3), (3,), (2, 5, 4)])
+def test_inputs_of_another_shape_are_refused(shape):
+    with pytest.raises(UserError, match=r"expected \(B, 3\) or \(2, B, 3\)"):
+        Population(2, n_inputs=3, n_outputs=2)(torch.zeros(shape))
+
+
+def test_half_precision_trains_with_dropout():
+    population = Population(2, n_inputs=3, hidden=(4,), n_outputs=2, dropout=0.2).bfloat16()
+    assert population(torch.zeros(5, 3, dtype=torch.bfloat16)).dtype == torch.bfloat16

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assay.errors import UserError
 from assay.ledger import Ledger
-from assay.read.cast import apply_schema, canonical_levels, plain_series
+from assay.read.cast import apply_schema, canonical_levels, plain_series, silently
 from assay.read.kinds import infer_schema
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, NumberFormat, Schema
@@ -128,6 +128,64 @@ def test_dates_for_numbers_are_refused():
 def test_all_missing_columns_are_named_with_a_guess():
     with pytest.raises(UserError, match=r"lacks 2 columns .* 'age', 'sex'. Did you mean 'Age'"):
         apply(pl.DataFrame({"Age": [1]}), spec("age", Kind.NUMERIC), spec("sex", Kind.CATEGORICAL))
+
+
+def test_a_missing_column_is_answered_with_three_ways_out():
+    with pytest.raises(UserError) as caught:
+        apply(pl.DataFrame({"Age": [1]}), spec("age", Kind.NUMERIC))
+    assert str(caught.value) == (
+        "new.csv: the table lacks the column 'age' that the model reads. Did you mean 'Age'? "
+        "Otherwise add it, or read it as missing with --fill-missing "
+        '(predict.missing_columns = "fill").'
+    )
+    with pytest.raises(UserError, match=r"Known: 'zzz'\. Otherwise add them"):
+        apply(pl.DataFrame({"zzz": [1]}), spec("age", Kind.NUMERIC), spec("sex", Kind.CATEGORICAL))
+
+
+def test_filled_columns_are_logged_unless_they_are_no_features(caplog):
+    specs = (spec("a", Kind.NUMERIC), spec("b", Kind.TEXT), spec("id", Kind.IDENTIFIER))
+    apply(pl.DataFrame({"a": [1]}), *specs, **{"predict.missing_columns": "fill"})
+    assert caplog.messages == ["new.csv, column 'b': it is absent, all its cells read as missing"]
+
+
+def test_cells_lost_when_predicting_are_logged_in_one_line_per_column(caplog):
+    frame = pl.DataFrame(
+        {
+            "x": ["1", "a", "b", "a", "c", "d"],
+            "y": [1.0, float("inf"), float("-inf"), None, 2.0, 3.0],
+            "d": ["2020-01-02", "soon", None, None, None, None],
+            "z": ["1", "?", "2", "3", "4", "5"],
+        }
+    )
+    specs = (
+        spec("x", Kind.NUMERIC, n_invalid=1),
+        spec("y", Kind.NUMERIC),
+        spec("d", Kind.DATETIME, n_invalid=2, datetime_format="%Y-%m-%d"),
+        spec("z", Kind.NUMERIC, n_invalid=1),
+    )
+    apply(frame, *specs)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+    assert caplog.messages == [
+        "new.csv, column 'x': 5 cells read as missing, not a number: 'a', 'b', 'c'",
+        "new.csv, column 'y': 2 cells read as missing, infinite: 'inf', '-inf'",
+        "new.csv, column 'd': 1 cell read as missing, not a date: 'soon'",
+    ]
+
+
+def test_made_up_rows_are_cast_without_a_word(caplog):
+    frame = pl.DataFrame({"x": [float("inf")]})
+    with silently():
+        apply(frame, spec("x", Kind.NUMERIC))
+    assert caplog.messages == []
+    apply(frame, spec("x", Kind.NUMERIC))
+    assert len(caplog.messages) == 1
+
+
+def test_training_logs_nothing_because_the_ledger_tells(caplog):
+    apply(pl.DataFrame({"x": ["1", "a"]}), spec("x", Kind.NUMERIC, n_invalid=1), is_training=True)
+    frame = pl.DataFrame({"x": [1.0, float("inf")]})
+    apply(frame, spec("x", Kind.NUMERIC), is_training=True, **{"read.infinite": "missing"})
+    assert caplog.messages == []
 
 
 def test_missing_columns_may_be_filled_when_predicting_only():

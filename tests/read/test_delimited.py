@@ -120,7 +120,36 @@ def test_every_clean_row_survives_one_polluted_row():
 def test_comments_between_rows_are_skipped_and_counted():
     ledger = Ledger()
     assert read("# head\na,b\n1,2\n# mid\n3,4\n", ledger).height == 2
-    assert any(entry.what == "1 comment lines skipped" for entry in ledger)
+    assert any(entry.what == "1 comment line skipped" for entry in ledger)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\n", "a,b", 'a,"b\nc"\n', "a,b\n\n  \n", "# made today\na,b\n", "Sales\na,b\n", "a;b\r\n"],
+)
+def test_only_a_header_gives_no_rows_where_that_is_allowed(text):
+    with pytest.raises(UserError, match="only a header and no row"):
+        read(text)
+    content = from_bytes(text.encode(), "x.csv")
+    frame = read_delimited(content, ReadRecipe(), Ledger(), allow_empty=True).frame
+    assert (frame.height, frame.width) == (0, 2)
+    assert frame.columns[0] == "a"
+    assert set(frame.dtypes) == {pl.String}
+
+
+def test_one_row_of_words_is_no_header_where_the_recipe_names_other_columns():
+    content = from_bytes(b"red,small\n", "x.csv")
+    recipe = ReadRecipe(names=("colour", "size"))
+    with pytest.raises(UserError, match="only a header"):
+        read_delimited(content, recipe, Ledger(), allow_empty=True)
+
+
+def test_rows_far_below_the_header_are_found(monkeypatch):
+    monkeypatch.setattr(delimited, "_SAMPLE_BYTES", 32)
+    monkeypatch.setattr(delimited, "_MAX_SAMPLE_BYTES", 33)
+    content = from_bytes(b"a,b\n" + b"\n" * 100 + b"1,2\n", "x.csv")
+    frame = read_delimited(content, ReadRecipe(), Ledger(), allow_empty=True).frame
+    assert frame.rows() == [("1", "2")]
 
 
 def test_a_cell_that_starts_like_a_comment_stays():

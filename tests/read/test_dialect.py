@@ -65,7 +65,7 @@ def test_a_separator_hint_of_a_spreadsheet_is_obeyed():
 def test_comments_at_the_start_are_skipped_and_told():
     dialect = detect("# made by x\n# on monday\na,b\n1,2\n")
     assert (dialect.names, dialect.first_line) == (("a", "b"), 4)
-    assert any(what == "comment lines skipped" for what, _, _ in dialect.notes)
+    assert any(what == "2 lines skipped at the start" for what, _, _ in dialect.notes)
 
 
 def test_a_title_before_the_table_is_set_aside_and_told():
@@ -87,6 +87,19 @@ def test_only_a_header_is_an_error():
 def test_ragged_rows_do_not_change_the_width():
     lines = ["a,b,c"] + ["1,2,3"] * 20 + ["1,2", "1,2,3,4,5"] * 3
     assert detect("\n".join(lines) + "\n").n_cells == 3
+
+
+@pytest.mark.parametrize("text", ["a\tb\n1\t2\n3\t4\n", "a;b\n1;'x;y'\n2;z\n", "a,b\n1,2\n"])
+def test_a_format_that_fits_every_row_is_not_told(text):
+    assert detect(text).notes == ()
+
+
+def test_a_format_that_does_not_fit_every_row_is_told_with_counts():
+    dialect = detect("a\tb\n" + "1\t2\n" * 20 + "3\n")
+    ((what, why, undo),) = dialect.notes
+    assert (what, undo) == ("text format detected", "read.separator")
+    assert "give 2 cells in 20 of 21 sampled rows" in why
+    assert "%" not in why
 
 
 def test_unclosed_quotes_in_tabbed_text_are_text():

@@ -81,7 +81,7 @@ def test_arrays_name_their_columns():
 
 
 def test_one_dimension_is_no_table():
-    with pytest.raises(UserError, match=r"1 dimensions, a table has 2.*reshape"):
+    with pytest.raises(UserError, match=r"1 dimension, a table has 2.*reshape"):
         read(np.zeros(3))
 
 

@@ -47,7 +47,7 @@ def test_given_names_skip_a_header_that_equals_them():
 
 
 def test_a_wrong_number_of_given_names_is_an_error():
-    with pytest.raises(UserError, match=r"read.names holds 1 names, the rows have 2 cells"):
+    with pytest.raises(UserError, match=r"read.names holds 1 name, the rows have 2 cells"):
         names([["1", "2"]], 2, names=("a",))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from assay.errors import UserError
 from assay.ledger import Ledger
-from assay.read import apply_schema, infer_schema
+from assay.read import NamedBytes, apply_schema, infer_schema
 from assay.read.source import read_table
 from assay.recipe import ReadRecipe, Recipe
 from assay.table import Table
@@ -34,7 +34,30 @@ def test_a_path_may_be_text_or_path(tmp_path: Path):
 
 def test_standard_input_is_read(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CSV)))
-    assert read("-").frame.rows() == ROWS
+    table = read("-")
+    assert (table.frame.rows(), table.source) == (ROWS, "standard input")
+
+
+def test_closed_standard_input_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UserError, match="standard input: it is closed"):
+        read("-")
+
+
+def test_bytes_may_have_a_name_for_messages_and_extension():
+    assert read(NamedBytes(CSV, "standard input")).source == "standard input"
+    with pytest.raises(UserError, match="standard input: this is a PDF"):
+        read(NamedBytes(b"%PDF-1.7", "standard input"))
+    assert read(NamedBytes(b'{"a": 1}\n', "rows.jsonl")).frame.rows() == [(1,)]
+
+
+def test_only_a_header_is_a_table_where_that_is_allowed(tmp_path: Path):
+    path = tmp_path / "people.csv.gz"
+    path.write_bytes(gzip.compress(b"age,sex\n"))
+    with pytest.raises(UserError, match="only a header"):
+        read(path)
+    table = read_table(path, ReadRecipe(), Ledger(), allow_empty=True)
+    assert (table.names, table.n_rows) == (["age", "sex"], 0)
 
 
 def test_content_wins_over_the_extension(tmp_path: Path):
@@ -80,7 +103,7 @@ def test_a_zip_archive_lists_its_files():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.csv", "a\n1\n")
-    with pytest.raises(UserError, match=r"zip archive of 1 files \(a.csv\)"):
+    with pytest.raises(UserError, match=r"zip archive of 1 file \(a.csv\)"):
         read(buffer.getvalue())
 
 

@@ -5,6 +5,9 @@ library only, so that `assay --help` is quick; a verb imports what it needs when
 it runs.
 """
 
-from assay.cli.entry import main
+try:
+    from assay.cli.entry import main
+except KeyboardInterrupt:  # so early that `main` cannot tell
+    raise SystemExit(130) from None
 
 __all__ = ["main"]

@@ -1,7 +1,6 @@
 """Options that several verbs share, and the recipe they make."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 from assay.errors import UserError
 
 if TYPE_CHECKING:
+    from assay.read import NamedBytes
     from assay.recipe import Recipe
 
 TableArgument = Annotated[
@@ -36,23 +36,28 @@ SqlOption = Annotated[
     str | None,
     typer.Option("--sql", metavar="QUERY", help="Query that gives the table of a database."),
 ]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Write nothing but the result, and errors.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON instead of text for people.")]
 
 
-def open_source(table: str, recipe: str | None) -> str | bytes:
-    """Return what to read: standard input as bytes where it is read more than once.
+def open_source(table: str) -> "str | NamedBytes":
+    """Return what to read: standard input as bytes, so that it can be read twice.
 
     Args:
         table: The table as on the command line.
-        recipe: Value of `--recipe`; a recipe of several layouts looks at the table.
+
+    Raises:
+        UserError: Standard input is closed.
     """
-    if table == "-" and recipe is not None:
-        return sys.stdin.buffer.read()
-    return table
+    from assay.read.source import standard_input
+
+    return standard_input() if table == "-" else table
 
 
 def make_recipe(
-    table: str | bytes,
+    table: "str | NamedBytes",
     name: str | None,
     settings: Sequence[str] | None,
     *,

@@ -32,11 +32,11 @@ def demo(
     is_quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Do a whole job on a table that ships with assay."""
-    from assay.cli.output import say, say_json
+    from assay.cli.output import say_json
+    from assay.cli.talk import talking
 
     if name is None:
-        for known, (about, _) in _DEMOS.items():
-            say(f"{known:<8}  {about}")
+        _say_known(as_json=as_json)
         return
     if name not in _DEMOS:
         raise UserError(f"there is no demo {name!r}", fix=did_you_mean(name, _DEMOS))
@@ -45,12 +45,22 @@ def demo(
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make the folder: {error.strerror}", where=str(place)) from None
-    if not as_json:
-        _DEMOS[name][1](place, is_quiet)
-        return
-    with contextlib.redirect_stdout(io.StringIO()):  # the talk of the demo
+    shown = contextlib.redirect_stdout(io.StringIO()) if as_json else contextlib.nullcontext()
+    with talking(is_quiet=is_quiet), shown:
         model, files = _DEMOS[name][1](place, is_quiet)
+    if not as_json:
+        return
     say_json({"files": [str(file) for file in files], "evaluation": model.evaluation})
+
+
+def _say_known(*, as_json: bool) -> None:
+    from assay.cli.output import say, say_json
+
+    if as_json:
+        say_json([{"name": name, "about": about} for name, (about, _) in _DEMOS.items()])
+        return
+    for name, (about, _) in _DEMOS.items():
+        say(f"{name:<8}  {about}")
 
 
 def _titanic(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
@@ -89,7 +99,7 @@ def _people(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
     out = folder / "predictions.csv"
     _predict(model, folder / "people.assay", test, out, ["politics", "label", "proba"])
     _show_command("predict", folder / "people.assay", "--record", json.dumps(_PERSON))
-    say(json.dumps(answer(model, model.read([_PERSON]))[0], indent=2))
+    say(json.dumps(answer(model, model.predict_proba([_PERSON]))[0], indent=2))
     _say_accuracy(model, "test", "the test rows")
     files = [table, test, folder / "people.assay", out]
     _say_files(files)
@@ -127,10 +137,11 @@ def _predict(
     model: "Model", model_path: Path, table: Path, out: Path, names: list[str]
 ) -> "pl.DataFrame":
     """Predict as `assay predict` does, and show the command."""
+    from assay.cli.output import tell
     from assay.cli.predict import predictions, read_rows
 
     _show_command("predict", model_path, table, "--columns", ",".join(names), "-o", out)
-    rows = read_rows(model, str(table))
+    rows = read_rows(model, str(table), tell)
     frame = predictions(model, rows, model.predict_proba(rows), names)
     _write(out, frame.write_csv().encode())
     return frame

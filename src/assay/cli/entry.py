@@ -4,11 +4,10 @@ Everything that can go wrong inside a verb is turned into one line on standard
 error here, and nowhere else.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
-
-from assay.errors import InternalError, UserError
 
 DONE, BUG, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
@@ -28,6 +27,16 @@ def main(args: Sequence[str] | None = None) -> int:
         assay ...
         0
     """
+    try:
+        return _run(args)
+    except KeyboardInterrupt:  # again, while the first was told
+        return INTERRUPTED
+    finally:
+        if args is None:
+            _end_at_interrupt()
+
+
+def _run(args: Sequence[str] | None) -> int:
     stdout = sys.stdout
     try:
         _tolerate_unprintable()
@@ -56,6 +65,14 @@ def _dispatch(args: Sequence[str] | None) -> int:
     return result if isinstance(result, int) else DONE
 
 
+def _end_at_interrupt() -> None:
+    """Let Ctrl-C end a process that has done its work without a word."""
+    import signal
+
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _tolerate_unprintable() -> None:
     """Let a terminal that lacks a character show its number rather than fail."""
     for stream in (sys.stdout, sys.stderr):
@@ -81,6 +98,8 @@ def _leave_quietly(stdout: object) -> int:
 
 
 def _report(error: Exception) -> int:
+    from assay.errors import InternalError, UserError
+
     if os.environ.get("ASSAY_DEBUG", "") not in ("", "0"):
         import traceback
 

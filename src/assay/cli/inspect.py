@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.choices import JsonOption, RecipeOption, SetOption, SqlOption, TableArgument
+from assay.cli.choices import (
+    JsonOption,
+    QuietOption,
+    RecipeOption,
+    SetOption,
+    SqlOption,
+    TableArgument,
+)
 
 if TYPE_CHECKING:
+    from assay.ledger import Ledger
+    from assay.predict import Preparation
     from assay.recipe import Recipe
     from assay.schema import ColumnSpec
     from assay.table import Table
@@ -25,14 +34,17 @@ def inspect(
     settings: SetOption = None,
     sql: SqlOption = None,
     as_json: JsonOption = False,
+    is_quiet: QuietOption = False,
 ) -> None:
     """Tell what assay sees in a table, and why."""
     from assay.cli.choices import make_recipe, open_source
     from assay.cli.output import say, say_json
+    from assay.cli.talk import talking
 
-    source = open_source(table, recipe)
+    source = open_source(table)
     shortcuts = {"target": target, "read.sql": sql}
-    found = look(source, make_recipe(source, recipe, settings, shortcuts=shortcuts))
+    with talking(is_quiet=is_quiet):
+        found = look(source, make_recipe(source, recipe, settings, shortcuts=shortcuts))
     if as_json:
         say_json(found)
         return
@@ -50,7 +62,8 @@ def look(source: object, recipe: "Recipe") -> dict[str, Any]:
     Returns:
         source, n_rows, columns [{name, kind, reason, n_missing, missing_share,
         n_unique, example, is_feature}], target {name, n_missing, classes
-        [{class, n}]} or None, and ledger.
+        [{class, n}]} or None, ledger: decisions that a training would take, and
+        findings: what no decision is taken about; both [{what, where, why, undo}].
 
     Raises:
         UserError: The table cannot be read, or the recipe names what is not there.
@@ -64,7 +77,12 @@ def look(source: object, recipe: "Recipe") -> dict[str, Any]:
     table = read_table(source, recipe.read, ledger)
     target = _target(table, recipe) if recipe.target else None
     features = table.drop([recipe.target])
-    preparation = Preparation.fit(features, recipe, ledger, roles=named_roles(recipe))
+    tolerant = recipe.with_options({"read.infinite": "missing"})
+    preparation = Preparation.fit(features, tolerant, ledger, roles=named_roles(recipe))
+    findings = _findings(features, preparation, tolerant)
+    if recipe.read.infinite == "error":
+        ledger, stops = _without_infinite(ledger)
+        findings = [*stops, *findings]
     specs = {spec.name: spec for spec in preparation.raw_schema.columns}
     derived = [spec for spec in preparation.schema.columns if spec.name not in specs]
     columns = [
@@ -78,7 +96,54 @@ def look(source: object, recipe: "Recipe") -> dict[str, Any]:
         "columns": columns,
         "target": target,
         "ledger": ledger.to_list(),
+        "findings": findings,
     }
+
+
+def _without_infinite(ledger: "Ledger") -> "tuple[Ledger, list[dict[str, str]]]":
+    """Return what a training would decide, and what would stop it instead."""
+    from assay.ledger import Entry, Ledger
+    from assay.read.kinds import STOP_AT_INFINITE
+
+    decided = tuple(entry for entry in ledger if entry.undo != STOP_AT_INFINITE)
+    stops = Ledger(
+        tuple(
+            Entry(
+                entry.what.removesuffix(" read as missing"),
+                where=entry.where,
+                why="training stops there",
+                undo='read.infinite = "missing"',
+            )
+            for entry in ledger
+            if entry.undo == STOP_AT_INFINITE
+        )
+    )
+    return Ledger(decided), stops.to_list()
+
+
+def _findings(
+    features: "Table", preparation: "Preparation", recipe: "Recipe"
+) -> list[dict[str, str]]:
+    """Return what stands out in the columns to predict from, taken together."""
+    from assay.cli.layout import counted
+    from assay.ledger import Ledger
+    from assay.split import duplicate_groups, must_repeat
+
+    found = Ledger()
+    names = [spec.name for spec in preparation.schema.features]
+    if not names:
+        why = "training stops: every column is set aside"
+        found.add("no usable column", where=features.source, why=why, undo="kinds.NAME")
+        return found.to_list()
+    typed = preparation.apply(features, recipe, is_training=True).frame.select(names)
+    if not must_repeat(typed):
+        n_copies = typed.height - len(set(duplicate_groups(typed).tolist()))
+        if n_copies:
+            are = "is a copy of another" if n_copies == 1 else "are copies of others"
+            what = f"{counted(n_copies, 'row')} {are}"
+            why = "equal in all columns to predict from; copies are never split apart"
+            found.add(what, where=features.source, why=why)
+    return found.to_list()
 
 
 def _column(
@@ -144,7 +209,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         heading("Columns"),
         *_column_lines(columns),
         "",
-        *_finding_lines(found["ledger"]),
+        *_finding_lines([*found["ledger"], *found["findings"]]),
     ]
 
 
@@ -181,11 +246,11 @@ def _target_lines(target: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _finding_lines(ledger: list[dict[str, str]]) -> list[str]:
+def _finding_lines(found: list[dict[str, str]]) -> list[str]:
     from assay.cli.layout import heading
     from assay.cli.output import one_line
     from assay.ledger import Entry
 
-    if not ledger:
+    if not found:
         return ["Nothing is set aside: every column and every cell is used."]
-    return [heading("Findings"), *(f"  {one_line(str(Entry(**one)))}" for one in ledger)]
+    return [heading("Findings"), *(f"  {one_line(str(Entry(**one)))}" for one in found)]

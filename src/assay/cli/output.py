@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,10 +37,16 @@ def one_line(text: str) -> str:
     )
 
 
-def say(text: str = "") -> None:
-    """Write a line of the result on standard output."""
+def say(text: str = "", *, is_aside: bool = False) -> None:
+    """Write a line of the result on standard output.
+
+    Args:
+        text: The line.
+        is_aside: Whether standard output holds something else, such as a model:
+            the line then goes to standard error.
+    """
     try:
-        typer.echo(text)
+        typer.echo(text, err=is_aside)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -57,10 +63,11 @@ def is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def say_json(data: Any) -> None:
-    """Write one JSON document on standard output: laid out for a person, else on one line."""
+def say_json(data: Any, *, is_aside: bool = False) -> None:
+    """Write one JSON document as `say` does: laid out for a person, else on one line."""
     indent = 2 if is_terminal() else None
-    say(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent))
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent)
+    say(text, is_aside=is_aside)
 
 
 def choose_format(out: str | None, asked: str | None, *, is_json: bool) -> Format:
@@ -137,12 +144,34 @@ def write_frame(frame: "pl.DataFrame", out: str | None, kind: Format) -> None:
             for part in _parts(frame, kind):
                 file.write(part)
         return
-    if sys.stdout is None:  # closed by whoever started us: nobody wants the rows
+    if kind == "parquet":
+        check_no_terminal("Parquet")
+    write_bytes(_parts(frame, kind))
+
+
+def check_no_terminal(what: str) -> None:
+    """Refuse to show a person what is no text.
+
+    Args:
+        what: Its name, such as "Parquet".
+
+    Raises:
+        UserError: Standard output is a terminal.
+    """
+    if is_terminal():
+        raise UserError(f"{what} is no text for a terminal", fix="Give a file with -o")
+
+
+def write_bytes(parts: Iterable[bytes]) -> None:
+    """Write to standard output as it is.
+
+    Raises:
+        UserError: The disk behind it is full.
+    """
+    if sys.stdout is None:  # closed by whoever started us: nobody wants the bytes
         return
-    if kind == "parquet" and is_terminal():
-        raise UserError("Parquet is no text for a terminal", fix="Give a file with -o")
     try:
-        for part in _parts(frame, kind):
+        for part in parts:
             sys.stdout.buffer.write(part)
         sys.stdout.buffer.flush()
     except BrokenPipeError:

@@ -1,19 +1,19 @@
 """The verb `predict`: a model file and rows in, labels and probabilities out."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.choices import JsonOption, ModelArgument
+from assay.cli.choices import JsonOption, ModelArgument, QuietOption, SqlOption
 from assay.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
+    from assay.cli.talk import Talk
     from assay.estimator import Model
     from assay.table import Table
 
@@ -47,7 +47,13 @@ def predict(
     format_name: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="csv, parquet or jsonl.")
     ] = None,
+    sql: SqlOption = None,
+    fill_missing: Annotated[
+        bool,
+        typer.Option("--fill-missing", help="Take columns that TABLE lacks as missing."),
+    ] = False,
     as_json: JsonOption = False,
+    is_quiet: QuietOption = False,
 ) -> None:
     """Predict the rows of a table, or one record.
 
@@ -55,33 +61,43 @@ def predict(
     rows; --columns chooses otherwise.
     """
     from assay.cli.output import check_destination, choose_format, say_json, write_frame
+    from assay.cli.talk import talking
 
-    if (table is None) == (record is None):
-        what = "no rows were given" if table is None else "TABLE and --record were both given"
-        raise UserError(what, fix="Give a TABLE or --record, one of them")
+    _check_rows_given(table, record, sql)
     out = None if output == "-" else output
     kind = choose_format(out, format_name, is_json=as_json)
     if out is not None:
         check_destination(out, inputs=(model_path, table))
 
+    records = None if record is None else read_records(record)
+    with talking(is_quiet=is_quiet) as talk:
+        model = _open(model_path, fills=fill_missing)
+        if records is None:
+            rows = read_rows(model, str(table), talk, sql=sql or "")
+        else:
+            rows = replace(model.read(records), source="--record")
+        _tell_ignored(model, rows, talk)
+        proba = model.predict_proba(rows)
+    if record is not None and (out, columns, format_name) == (None, None, None):
+        answers = answer(model, proba)
+        say_json(answers if record.lstrip().startswith("[") else answers[0])
+        return
+    write_frame(predictions(model, rows, proba, split_names(columns)), out, kind)
+
+
+def _check_rows_given(table: str | None, record: str | None, sql: str | None) -> None:
+    if (table is None) == (record is None):
+        what = "no rows were given" if table is None else "TABLE and --record were both given"
+        raise UserError(what, fix="Give a TABLE or --record, one of them")
+    if record is not None and sql is not None:
+        raise UserError("--sql and --record were both given", fix="Give one of them")
+
+
+def _open(path: str, *, fills: bool) -> "Model":
     from assay.estimator import load
 
-    if record is not None:
-        records = read_records(record)
-        model = load(model_path)
-        if out is None and columns is None and format_name is None:
-            rows = _as_rows(model, records)
-            _tell_ignored(model, rows)
-            answers = answer(model, rows)
-            say_json(answers if record.lstrip().startswith("[") else answers[0])
-            return
-        rows = _as_rows(model, records)
-    else:
-        model = load(model_path)
-        rows = read_rows(model, str(table))
-    _tell_ignored(model, rows)
-    proba = model.predict_proba(rows)
-    write_frame(predictions(model, rows, proba, split_names(columns)), out, kind)
+    model = load(path)
+    return model.filling_missing() if fills else model
 
 
 def read_records(text: str) -> list[dict[str, Any]]:
@@ -112,30 +128,26 @@ def read_records(text: str) -> list[dict[str, Any]]:
     return records
 
 
-def read_rows(model: "Model", source: str) -> "Table":
+def read_rows(model: "Model", source: str, talk: "Talk", *, sql: str = "") -> "Table":
     """Read the rows of a table, every one of them, and tell what was noticed.
 
     Args:
         model: Tells how to read.
         source: A path, "-" for standard input, or a database URL.
+        talk: Is told.
+        sql: Query to run where the table is a database, instead of the recipe's.
 
     Raises:
         UserError: The table cannot be read, or some row of it cannot.
     """
-    from assay.cli.output import tell
+    from assay.cli.choices import open_source
     from assay.ledger import Ledger
 
     ledger = Ledger()
-    # A model that names the columns may read twice, which standard input does not allow.
-    is_read_twice = source == "-" and bool(model.recipe.read.names)
-    table = model.read(sys.stdin.buffer.read() if is_read_twice else source, ledger)
+    table = model.read(open_source(source), ledger, sql=sql)
     for entry in ledger:
-        tell(str(entry))
+        talk(str(entry))
     return table
-
-
-def _as_rows(model: "Model", records: list[dict[str, Any]]) -> "Table":
-    return replace(model.read(records), source="--record")
 
 
 def split_names(text: str | None) -> list[str] | None:
@@ -217,18 +229,16 @@ def _check_distinct(names: Sequence[str]) -> None:
             )
 
 
-def _tell_ignored(model: "Model", rows: "Table") -> None:
+def _tell_ignored(model: "Model", rows: "Table", talk: "Talk") -> None:
     from assay.cli.layout import counted, listing
-    from assay.cli.output import tell
 
     extra = [name for name in rows.names if name not in model.schema]
     if extra:
-        tell(f"{counted(len(extra), 'column')} of the table not used: {listing(extra)}")
+        talk(f"{counted(len(extra), 'column')} of the table not used: {listing(extra)}")
 
 
-def answer(model: "Model", rows: "Table") -> list[dict[str, Any]]:
-    """Return for each row {label, proba {class: probability}}."""
-    proba = model.predict_proba(rows)
+def answer(model: "Model", proba: "np.ndarray") -> list[dict[str, Any]]:
+    """Return for each row of probabilities {label, proba {class: probability}}."""
     labels = model.classes[proba.argmax(axis=1)].tolist()
     classes = model.evaluation["classes"]
     return [

@@ -73,15 +73,16 @@ class Lines:
     """Writes about twenty plain lines, among them the first and the last epoch."""
 
     def __init__(self) -> None:
-        self._start_s = time.monotonic()
+        self._start_s = self._stage_s = time.monotonic()
         self._held_back = ""
 
     def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
         """Write a line when it is time."""
-        elapsed_s = time.monotonic() - self._start_s
+        now_s = time.monotonic()
+        left_s = (now_s - self._stage_s) / epoch * (n_epochs - epoch)
         line = (
             f"epoch {epoch}/{n_epochs}  {loss_name(is_validation)} {log_loss:.4f}"
-            f"  elapsed {duration(elapsed_s)}"
+            f"  elapsed {duration(now_s - self._start_s)}, about {duration(left_s)} left"
         )
         if epoch == 1 or epoch == n_epochs or epoch % spacing(n_epochs) == 0:
             self._held_back = ""
@@ -92,6 +93,7 @@ class Lines:
     def on_stage(self, name: str) -> None:
         """Write the stage, and before it the last epoch of a training cut short."""
         self.close()
+        self._stage_s = time.monotonic()
         typer.echo(name, err=True)
 
     def close(self) -> None:

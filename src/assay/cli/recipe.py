@@ -18,20 +18,18 @@ def recipe(
     as_json: JsonOption = False,
 ) -> None:
     """Write a complete recipe as TOML, to be edited."""
-    from pathlib import Path
-
     from assay.cli.output import say, say_json
     from assay.recipe import Recipe
-    from assay.recipes import load_recipe, recipe_names
+    from assay.recipes import recipe_names
 
     if is_list:
         if as_json:
             return say_json(recipe_names())
         return say("\n".join(recipe_names()))
     if name is None:
-        chosen = Recipe.from_dict({})
-    elif Path(name).suffix == ".toml" or Path(name).is_file():
-        chosen = Recipe.from_file(name)
+        chosen = Recipe()
     else:
-        chosen = load_recipe(name)
+        from assay.estimator import find_recipe
+
+        chosen = find_recipe(name)
     return say_json(chosen.to_dict()) if as_json else say(chosen.to_toml().rstrip("\n"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.cli.choices import JsonOption, ModelArgument
+from assay.cli.choices import JsonOption, ModelArgument, QuietOption
 
 if TYPE_CHECKING:
     from assay.modelfile import ModelContents
@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 _MAX_COLUMNS = 40
 
 
-def show(model_path: ModelArgument, as_json: JsonOption = False) -> None:
+def show(
+    model_path: ModelArgument, as_json: JsonOption = False, is_quiet: QuietOption = False
+) -> None:
     """Tell what a model file holds: its card."""
     from assay.cli.output import say, say_json
+    from assay.cli.talk import talking
 
-    card = make_card(model_path)
+    with talking(is_quiet=is_quiet):
+        card = make_card(model_path)
     if as_json:
         say_json(card)
         return

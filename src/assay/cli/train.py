@@ -1,5 +1,6 @@
 """The verb `train`: a table in, a model file and its scores out."""
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +13,10 @@ from assay.cli.choices import JsonOption, RecipeOption, SetOption, SqlOption, Ta
 
 if TYPE_CHECKING:
     from assay.estimator import Model
+    from assay.read import NamedBytes
     from assay.recipe import Recipe
 
+_STANDARD_OUTPUT = "-"
 _MAX_DECISIONS = 6
 _DECISION_CELLS = 160
 _COMPRESSED = (".gz", ".zst")
@@ -27,7 +30,12 @@ def train(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Model file; default: TABLE.assay."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Model file, - for standard output; default: TABLE.assay.",
+        ),
     ] = None,
     recipe: RecipeOption = None,
     settings: SetOption = None,
@@ -57,10 +65,14 @@ def train(
 ) -> None:
     """Train and test a classifier, write a model file."""
     from assay.cli.choices import make_recipe, open_source
-    from assay.cli.output import check_destination, say, say_json
+    from assay.cli.output import check_destination, check_no_terminal, say, say_json
 
     path = output or model_name(table)
-    check_destination(path, inputs=(table, test, recipe))
+    is_piped = path == _STANDARD_OUTPUT
+    if is_piped:
+        check_no_terminal("A model file")
+    else:
+        check_destination(path, inputs=(table, test, recipe))
     shortcuts = {
         "target": target,
         "seed": seed,
@@ -70,36 +82,46 @@ def train(
         "train.device": device,
     }
     start_s = time.monotonic()
-    source = open_source(table, recipe)
+    source = open_source(table)
     chosen = make_recipe(source, recipe, settings, shortcuts=shortcuts)
     model = train_and_save(source, chosen, path, test=test, is_quiet=quiet)
     if as_json:
-        say_json(as_document(model, path))
-    elif quiet:
-        say(path)
-    else:
+        say_json(as_document(model, path), is_aside=is_piped)
+    elif not quiet:
         for line in summary_lines(model, table, path, elapsed_s=time.monotonic() - start_s):
-            say(line)
+            say(line, is_aside=is_piped)
+    elif not is_piped:
+        say(path)
 
 
 def train_and_save(
-    table: str | bytes, recipe: "Recipe", path: str, *, test: str | None, is_quiet: bool
+    table: "str | NamedBytes", recipe: "Recipe", path: str, *, test: str | None, is_quiet: bool
 ) -> "Model":
     """Train on a table and write the model file, telling how it goes on.
+
+    Args:
+        table: A path, a database URL, or what standard input held.
+        recipe: All choices.
+        path: Of the model file; "-" is standard output.
+        test: Rows to test on, or None.
+        is_quiet: Whether to tell nothing.
 
     Raises:
         UserError: Anything about the table, the recipe or the place to write to.
     """
+    from assay.cli.output import write_bytes
     from assay.cli.progress import make_reporter
+    from assay.cli.talk import talking
 
-    reporter = make_reporter(is_quiet=is_quiet)
-    try:
-        from assay.estimator import train as fit
+    with talking(is_quiet=is_quiet):
+        with contextlib.closing(make_reporter(is_quiet=is_quiet)) as reporter:
+            from assay.estimator import train as fit
 
-        model = fit(table, recipe=recipe, test=test, observer=reporter)
-    finally:
-        reporter.close()
-    model.save(path)
+            model = fit(table, recipe=recipe, test=test, observer=reporter)
+        if path == _STANDARD_OUTPUT:
+            write_bytes([model.to_bytes()])
+        else:
+            model.save(path)
     return model
 
 
@@ -148,7 +170,8 @@ def summary_lines(model: "Model", table: str, path: str, *, elapsed_s: float) ->
     ]
     if "validation" not in evaluation:
         lines += learnt_lines(evaluation)
-    return [*lines, "", f"{heading('Written')} {one_line(path)}"]
+    place = "to standard output" if path == _STANDARD_OUTPUT else one_line(path)
+    return [*lines, "", f"{heading('Written')} {place}"]
 
 
 def ledger_lines(ledger: Sequence[Mapping[str, str]], path: str) -> list[str]:
@@ -162,7 +185,8 @@ def ledger_lines(ledger: Sequence[Mapping[str, str]], path: str) -> list[str]:
     shown = [cut(str(Entry(**entry)), _DECISION_CELLS) for entry in ledger[:_MAX_DECISIONS]]
     lines = [f"{counted(len(ledger), 'decision')} about the data:", *(f"  {one}" for one in shown)]
     if len(ledger) > len(shown):
-        lines.append(f"  and {len(ledger) - len(shown):,} more: assay show {one_line(path)}")
+        model = "MODEL" if path == _STANDARD_OUTPUT else one_line(path)
+        lines.append(f"  and {len(ledger) - len(shown):,} more: assay show {model}")
     return lines
 
 

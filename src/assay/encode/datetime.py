@@ -17,7 +17,7 @@ def date_part(dates: pl.Series, part: NumericPart) -> np.ndarray:
             (1-12), "day" (1-31), "weekday" (1 Monday - 7 Sunday) or "hour" (0-23).
 
     Returns:
-        Array of shape (N,), float32, NaN where missing.
+        Array of shape (N,), float64, NaN where missing.
 
     Example:
         >>> from datetime import datetime
@@ -25,11 +25,11 @@ def date_part(dates: pl.Series, part: NumericPart) -> np.ndarray:
         2.0
     """
     values = {
-        "elapsed": lambda: dates.dt.epoch("s").cast(pl.Float64) / 86_400.0,
+        "elapsed": lambda: dates.dt.epoch("us").cast(pl.Float64) / 86_400e6,
         "year": dates.dt.year,
         "month": dates.dt.month,
         "day": dates.dt.day,
         "weekday": dates.dt.weekday,
         "hour": dates.dt.hour,
     }[part]()
-    return values.cast(pl.Float32).fill_null(float("nan")).to_numpy()
+    return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()

@@ -4,8 +4,12 @@ A specification is static and travels in the model file. Whatever depends on
 rows (centres, bins, which levels were seen) is not here but in the members.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
+
+import numpy as np
+import polars as pl
 
 from assay.errors import UserError
 from assay.recipe import (
@@ -16,6 +20,20 @@ from assay.recipe import (
     NumericFill,
     NumericScale,
 )
+from assay.schema import Kind
+from assay.toml_text import join_key
+
+_FOREIGN = {  # choices for one column that have no meaning for a kind
+    "numeric": ("encoding", "levels", "min_count"),
+    "categorical": ("scale", "divisor", "bins", "clip"),
+}
+_ENCODED_AS = {
+    Kind.NUMERIC: "numeric",
+    Kind.DATETIME: "numeric",
+    Kind.CATEGORICAL: "categorical",
+    Kind.BOOLEAN: "categorical",
+}
+_OFFSET_RATIO = 1e4  # float32 keeps 7 digits: beyond this ratio fewer than 3 are signal
 
 T = TypeVar("T")
 NumericPart = Literal["value", "elapsed", "year", "month", "day", "weekday", "hour"]
@@ -33,8 +51,10 @@ class NumericFeature:
         clip: Whether the scaled number is squashed into (-3, 3).
         n_bins: Bins of the piecewise-linear encoding; 0 for none.
         fill: What replaces a missing number, fitted on each member's rows.
-        fill_value: The number when `fill` is "constant".
+        fill_value: The number when `fill` is "constant", less `offset`.
         has_flag: Whether a 0/1 feature marks missing cells.
+        offset: Subtracted in float64 before all else: float32 cannot tell apart
+            numbers that are far from 0 and close to each other.
     """
 
     column: str
@@ -46,6 +66,7 @@ class NumericFeature:
     fill: NumericFill
     fill_value: float
     has_flag: bool
+    offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +112,7 @@ def numeric_feature(
     recipe: EncodeRecipe,
     *,
     part: NumericPart = "value",
-    n_unique: int,
+    values: np.ndarray,
     has_missing: bool,
 ) -> NumericFeature:
     """Decide how a numeric column is encoded.
@@ -100,40 +121,39 @@ def numeric_feature(
         column: Its name; `recipe.columns` may hold choices for it.
         recipe: The section [encode].
         part: Part of a date, or "value".
-        n_unique: Distinct values; as many bins as gaps between them are enough.
+        values: Its finite values, float64: their range decides the offset, and as
+            many bins as gaps between distinct ones are enough.
         has_missing: Whether cells are missing, which a flag would mark.
 
     Raises:
         UserError: A choice that does not fit numbers.
     """
     own = recipe.columns.get(column, ColumnEncoding())
-    where = f"encode.columns.{column}"
-    if own.encoding is not None or own.levels is not None:
-        raise UserError(
-            "encoding and levels are for categorical columns",
-            where=where,
-            fix=f'Declare kinds.{column} = "categorical", or use scale',
-        )
+    where = column_option(column)
+    scale = _chosen(own.scale, recipe.scale)
     fill = _chosen(own.fill, recipe.fill)
     if fill == "none":
         raise UserError("fill = 'none' is for categorical columns", where=where)
     value = _chosen(own.fill_value, recipe.fill_value)
     if not isinstance(value, int | float):
         raise UserError(f"fill_value = {value!r} is not a number", where=where)
-    divisor = _chosen(own.divisor, 1.0)
-    if divisor == 0.0:
+    if own.divisor == 0.0:
         raise UserError("divisor = 0 divides by zero", where=where)
-    bins = _chosen(own.bins, recipe.bins)
+    _check_used("divisor", own.divisor, where, needs=("scale", "divide"), found=scale)
+    _check_used("fill_value", own.fill_value, where, needs=("fill", "constant"), found=fill)
+    n_unique = pl.Series(values).n_unique()  # hashes, where NumPy would sort
+    offset = _offset(values) if scale in ("robust", "standard", "minmax") else 0.0
     return NumericFeature(
         column=column,
         part=part,
-        scale=_chosen(own.scale, recipe.scale),
-        divisor=float(divisor),
+        scale=scale,
+        divisor=_chosen(own.divisor, 1.0),
         clip=_chosen(own.clip, recipe.clip),
-        n_bins=min(bins, max(n_unique - 1, 0)) if n_unique > 2 else 0,
+        n_bins=min(_chosen(own.bins, recipe.bins), n_unique - 1) if n_unique > 2 else 0,
         fill=fill,
-        fill_value=float(value),
+        fill_value=float(value) - offset,
         has_flag=has_missing and _chosen(own.missing_flag, recipe.missing_flag),
+        offset=offset,
     )
 
 
@@ -149,21 +169,17 @@ def categorical_feature(
         has_missing: Whether cells are missing.
 
     Raises:
-        UserError: A choice that does not fit levels, such as -1/+1 for three.
+        UserError: A choice that does not fit levels, such as -1/+1 for three, or a
+            list of levels of which the column has none.
     """
     own = recipe.columns.get(column, ColumnEncoding())
-    where = f"encode.columns.{column}"
-    if own.scale is not None or own.divisor is not None:
-        raise UserError(
-            "scale and divisor are for numeric columns",
-            where=where,
-            fix=f'Declare kinds.{column} = "numeric", or use encoding',
-        )
+    where = column_option(column)
     fill = _chosen(own.fill, recipe.categorical_fill)
     if fill == "median" or fill == "mean":
         raise UserError(f"fill = {fill!r} is for numeric columns", where=where)
-    ordered = own.levels if own.levels is not None else levels
-    filler = str(_chosen(own.fill_value, "")) if fill == "constant" else ""
+    _check_used("fill_value", own.fill_value, where, needs=("fill", "constant"), found=fill)
+    ordered = levels if own.levels is None else _checked_levels(own.levels, levels, where)
+    filler = _level_name(own.fill_value) if fill == "constant" else ""
     if filler and filler not in ordered:
         ordered = (*ordered, filler)
     encoding = _chosen(own.encoding, recipe.categorical)
@@ -187,11 +203,94 @@ def categorical_feature(
     )
 
 
+def check_choices(column: str, recipe: EncodeRecipe, *, kind: Kind) -> None:
+    """Refuse choices that a column of this kind has no use for.
+
+    Raises:
+        UserError: `recipe.columns` has one for this column; it would be ignored.
+    """
+    chosen = recipe.columns.get(column, ColumnEncoding()).model_dump(exclude_none=True)
+    for name in chosen:
+        owners = [owner for owner, others in _FOREIGN.items() if name not in others]
+        if _ENCODED_AS.get(kind) in owners:
+            continue
+        wanted = " or ".join(f'"{owner}"' for owner in owners)
+        raise UserError(
+            f"{name} is for {' and '.join(owners)} columns, this one is {kind.value}",
+            where=column_option(column),
+            fix=f"Declare {join_key(['kinds', column])} = {wanted}, or leave {name} out",
+        )
+
+
+def column_option(column: str, *option: str) -> str:
+    """Return the name of a column's choices, or of one of them.
+
+    Example:
+        >>> column_option("my col", "fill")
+        'encode.columns."my col".fill'
+    """
+    return join_key(["encode", "columns", column, *option])
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return up to five names in quotes, and how many more there are.
+
+    Example:
+        >>> list_names(["a", "b", "c", "d", "e", "f"])
+        "'a', 'b', 'c', 'd', 'e' and 1 more"
+    """
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(repr(name) for name in names[:5]) + more
+
+
 def feature_to_dict(
     feature: NumericFeature | CategoricalFeature | TextFeature,
 ) -> dict[str, Any]:
     """Return plain data for JSON."""
     return asdict(feature)
+
+
+def _check_used(
+    name: str, value: object, where: str, *, needs: tuple[str, str], found: str
+) -> None:
+    """Refuse a choice that another one makes idle."""
+    option, wanted = needs
+    if value is not None and found != wanted:
+        raise UserError(
+            f"{name} = {value!r} has no use with {option} = {found!r}",
+            where=where,
+            fix=f'Set {option} = "{wanted}", or leave {name} out',
+        )
+
+
+def _checked_levels(given: tuple[str, ...], levels: tuple[str, ...], where: str) -> tuple[str, ...]:
+    twice = [level for idx, level in enumerate(given) if level in given[:idx]]
+    if twice:
+        raise UserError(f"levels names {twice[0]!r} twice", where=where)
+    if levels and set(given).isdisjoint(levels):
+        raise UserError(
+            f"levels = {list(given[:5])} has none of the column's levels",
+            where=where,
+            fix=f"The column holds {list_names(levels)}",
+        )
+    return given
+
+
+def _level_name(value: str | float | None) -> str:
+    """Write a level given as a number as levels are written: 3, not 3.0."""
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _offset(values: np.ndarray) -> float:
+    """Return the middle of numbers that are close to each other and far from 0, else 0."""
+    if not len(values):
+        return 0.0
+    low, high = float(values.min()), float(values.max())
+    width = high - low
+    is_far = 0.0 < width < max(abs(low), abs(high)) / _OFFSET_RATIO
+    return low + width / 2 if is_far else 0.0
 
 
 def _chosen(own: T | None, default: T) -> T:

@@ -2,7 +2,7 @@
 
 Comes in: a table cast by its schema. Goes out: `Arrays`. The encoder knows which
 columns there are and which levels exist, no statistics; those are fitted by each
-member on its own training rows (`nn.inputs`).
+member on its own training rows (`nn.numeric` and `nn.categorical`).
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,20 @@ import polars as pl
 
 from assay.encode.arrays import FIRST_LEVEL_CODE, MISSING_CODE, UNSEEN_CODE, Arrays
 from assay.encode.datetime import DATE_PARTS, date_part
+from assay.encode.decisions import tell_categorical, tell_numeric, tell_text
 from assay.encode.features import (
     CategoricalFeature,
     NumericFeature,
+    NumericPart,
     TextFeature,
     categorical_feature,
+    check_choices,
     feature_to_dict,
     numeric_feature,
 )
 from assay.encode.text import hash_ngrams
 from assay.errors import UserError, did_you_mean
+from assay.ledger import Ledger
 from assay.recipe import EncodeRecipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
@@ -45,18 +49,22 @@ class TableEncoder:
     text: tuple[TextFeature, ...]
 
     @classmethod
-    def fit(cls, table: Table, schema: Schema, recipe: EncodeRecipe) -> "TableEncoder":
+    def fit(
+        cls, table: Table, schema: Schema, recipe: EncodeRecipe, ledger: Ledger
+    ) -> "TableEncoder":
         """Choose an encoding for each feature column.
 
         Args:
             table: Typed rows that members may learn from (no test rows).
             schema: Kinds of the columns.
             recipe: The section [encode].
+            ledger: Told of gaps that are filled, of rare levels, and of levels that
+                a given list leaves out.
 
         Raises:
             UserError: A choice that does not fit its column.
         """
-        _check_columns(recipe, schema)
+        _check_choices(recipe, schema)
         numeric: list[NumericFeature] = []
         categorical: list[CategoricalFeature] = []
         text: list[TextFeature] = []
@@ -64,10 +72,14 @@ class TableEncoder:
             series = table.column(spec.name)
             if spec.kind == Kind.TEXT:
                 text.append(TextFeature(spec.name, recipe.text_buckets))
+                tell_text(series, text[-1], ledger)
             elif spec.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
                 categorical.append(_categorical(series, recipe))
+                tell_categorical(series, categorical[-1], ledger)
             else:
-                numeric.extend(_numeric(series, spec, recipe))
+                parts = _numeric(series, spec, recipe)
+                numeric.extend(parts)
+                tell_numeric(series, parts, ledger)
         return cls(tuple(numeric), tuple(categorical), tuple(text))
 
     @property
@@ -112,7 +124,7 @@ class TableEncoder:
         )
 
 
-def _check_columns(recipe: EncodeRecipe, schema: Schema) -> None:
+def _check_choices(recipe: EncodeRecipe, schema: Schema) -> None:
     for name in recipe.columns:
         if name not in schema:
             raise UserError(
@@ -120,28 +132,23 @@ def _check_columns(recipe: EncodeRecipe, schema: Schema) -> None:
                 where="encode.columns",
                 fix=did_you_mean(name, schema.names),
             )
+        check_choices(name, recipe, kind=schema[name].kind)
 
 
 def _numeric(series: pl.Series, spec: ColumnSpec, recipe: EncodeRecipe) -> list[NumericFeature]:
     has_missing = series.null_count() > 0
-    if spec.kind == Kind.NUMERIC:
-        n_unique = series.drop_nulls().n_unique()
-        return [numeric_feature(spec.name, recipe, n_unique=n_unique, has_missing=has_missing)]
+    parts: tuple[NumericPart, ...] = ("value",) if spec.kind == Kind.NUMERIC else DATE_PARTS
     features: list[NumericFeature] = []
-    for part in DATE_PARTS:
-        values = date_part(series, part)
-        n_unique = len(np.unique(values[~np.isnan(values)]))
-        if n_unique > 1:
-            is_first = not features
-            features.append(
-                numeric_feature(
-                    spec.name,
-                    recipe,
-                    part=part,
-                    n_unique=n_unique,
-                    has_missing=has_missing and is_first,
-                )
-            )
+    for part in parts:
+        values = _values(series, part)
+        values = values[~np.isnan(values)]
+        if part != "value" and (not len(values) or values.min() == values.max()):
+            continue
+        is_first = not features
+        feature = numeric_feature(
+            spec.name, recipe, part=part, values=values, has_missing=has_missing and is_first
+        )
+        features.append(feature)
     return features
 
 
@@ -162,11 +169,16 @@ def _natural(level: str) -> tuple[int, float, str]:
 
 
 def _numbers(series: pl.Series, feature: NumericFeature) -> np.ndarray:
-    if feature.part != "value":
-        return date_part(series, feature.part)
-    values = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    values = np.where(np.isinf(values), np.nan, values)  # infinite counts as missing
+    values = _values(series, feature.part) - feature.offset
     return np.clip(values, -_LARGEST_NUMBER, _LARGEST_NUMBER).astype(np.float32)
+
+
+def _values(series: pl.Series, part: NumericPart) -> np.ndarray:
+    """Return numbers or a part of dates, shape (N,), float64, NaN where missing."""
+    if part != "value":
+        return date_part(series, part)
+    values = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return np.where(np.isinf(values), np.nan, values)  # infinite counts as missing
 
 
 def _codes(series: pl.Series, levels: tuple[str, ...]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The target column to class indices, and back to labels."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -10,11 +11,17 @@ from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.read.cast import canonical_levels
 from assay.table import Table
+from assay.toml_text import join_key
 
 MISSING_TARGET = -1
 UNKNOWN_TARGET = -2
 MAX_CLASSES = 1000
-_REGRESSION_CLASSES = 50  # more distinct numbers than this look like a quantity
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+# So many distinct numbers look like a quantity.
+_MOST_NUMBERS = 100  # more than this in any table
+_MANY_NUMBERS, _MANY_SHARE = 50, 0.02  # more than both, of the rows
+_MOST_FRACTIONS = 20  # more than this where they are not whole
 
 LabelType = Literal["string", "integer", "float", "boolean"]
 
@@ -39,16 +46,25 @@ class TargetEncoder:
         return len(self.classes)
 
     @classmethod
-    def fit(cls, target: pl.Series, *, missing: tuple[str, ...], where: str) -> "TargetEncoder":
+    def fit(
+        cls,
+        target: pl.Series,
+        *,
+        missing: tuple[str, ...],
+        where: str,
+        is_categorical: bool = False,
+    ) -> "TargetEncoder":
         """Learn the classes of a target column.
 
         Args:
             target: N cells of any type.
             missing: Cells that mean missing.
             where: Name of the table, for messages.
+            is_categorical: Whether the caller says that the numbers name classes.
 
         Raises:
-            UserError: No value, one class only, or what looks like a regression.
+            UserError: No value, one class only, too many classes, or what looks like
+                a regression.
         """
         levels = canonical_levels(target, _markers(target, missing))
         distinct = levels.drop_nulls().unique().to_list()
@@ -63,7 +79,9 @@ class TargetEncoder:
             )
         numbers = _as_numbers(distinct)
         n_rows = len(levels) - levels.null_count()
-        _check_not_regression(distinct, numbers, n_rows, place)
+        if numbers is not None and not is_categorical:
+            _check_not_regression(numbers, n_rows, place, name=target.name)
+        _check_class_count(len(distinct), n_rows, place)
         if numbers is None:
             return cls(target.name, tuple(sorted(distinct)), _text_type(target.dtype))
         ordered = tuple(distinct[idx] for idx in np.argsort(numbers, kind="stable"))
@@ -149,55 +167,59 @@ def take_labelled(
         raise UserError(
             "no row has a value in the target", where=f"{table.source}, column {target.name!r}"
         )
-    if len(kept) < len(y):
+    n_lost = len(y) - len(kept)
+    if n_lost:
         ledger.add(
-            f"{len(y) - len(kept)} rows left out",
+            "1 row left out" if n_lost == 1 else f"{n_lost} rows left out",
             where=target.name,
-            why=f"the target is missing in {len(y) - len(kept)} of {len(y)} rows",
+            why=f"the target is missing in {n_lost} of {len(y)} rows",
         )
     features = table.drop([target.name])
     return (features if len(kept) == len(y) else features.take(kept)), y[kept]
 
 
-def _check_not_regression(
-    distinct: list[str], numbers: np.ndarray | None, n_rows: int, place: str
-) -> None:
-    is_fractional = numbers is not None and bool(np.any(numbers != np.round(numbers)))
-    is_numeric = numbers is not None
-    too_many = len(distinct) > _REGRESSION_CLASSES and len(distinct) > 0.02 * n_rows
-    if is_numeric and (too_many or (is_fractional and len(distinct) > 20)):
+def _check_not_regression(numbers: np.ndarray, n_rows: int, place: str, *, name: str) -> None:
+    """Refuse numbers, shape (C,), that look like a quantity rather than names."""
+    is_fractional = bool(np.any(numbers != np.round(numbers)))
+    is_quantity = (
+        len(numbers) > _MOST_NUMBERS
+        or (len(numbers) > _MANY_NUMBERS and len(numbers) > _MANY_SHARE * n_rows)
+        or (len(numbers) > _MOST_FRACTIONS and is_fractional)
+    )
+    if is_quantity:
+        option = join_key(["kinds", name])
         raise UserError(
-            f"the target holds {len(distinct)} different numbers in {n_rows} rows, "
+            f"the target holds {len(numbers)} different numbers in {n_rows} rows, "
             "which looks like a regression",
             where=place,
-            fix="assay predicts classes: cut the numbers into bands first",
+            fix="assay predicts classes: cut the numbers into bands first, or set "
+            f'{option} = "categorical" if each number is the name of a class',
         )
-    if len(distinct) > max(n_rows // 2, 2):
+
+
+def _check_class_count(n_classes: int, n_rows: int, place: str) -> None:
+    if n_classes > max(n_rows // 2, 2):
         raise UserError(
-            f"the target has {len(distinct)} classes in {n_rows} rows: too few rows of each",
+            f"the target has {n_classes} classes in {n_rows} rows: too few rows of each",
             where=place,
             fix="Choose another target, or merge classes",
         )
-    if len(distinct) > MAX_CLASSES:
+    if n_classes > MAX_CLASSES:
         raise UserError(
-            f"the target has {len(distinct)} classes, more than {MAX_CLASSES}",
+            f"the target has {n_classes} classes, more than {MAX_CLASSES}",
             where=place,
             fix="Merge classes",
         )
 
 
 def _as_numbers(names: list[str]) -> np.ndarray | None:
-    # Leading zeros are codes: "01" and "1" are different classes.
-    if any(
-        len(name.lstrip("-")) > 1 and name.lstrip("-")[0] == "0" and name.lstrip("-")[1] != "."
-        for name in names
-    ):
+    """Return the numbers that all names are, shape (C,), or None: "01" and "1_0" are text."""
+    if not all(_NUMBER.fullmatch(name) for name in names):
         return None
-    try:
-        numbers = np.array([float(name) for name in names])
-    except ValueError:
-        return None
-    return numbers if bool(np.isfinite(numbers).all()) else None
+    numbers = np.array([float(name) for name in names])
+    # "1.5" and "1.50" are two classes, and so no numbers.
+    is_distinct = len(np.unique(numbers)) == len(names)
+    return numbers if is_distinct and bool(np.isfinite(numbers).all()) else None
 
 
 def _text_type(dtype: pl.DataType) -> LabelType:

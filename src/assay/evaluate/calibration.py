@@ -21,9 +21,7 @@ PROBABILITY_FLOOR = 1e-12
 _BRACKET = 1e-9  # of log temperature: 33 halvings of the range above
 
 
-def fit_temperature(
-    proba: Floats, y_true: Indices, *, sample_weight: Floats | None = None
-) -> float:
+def fit_temperature(proba: Floats, y_true: Indices) -> float:
     """Return the temperature T that minimises the log loss of softmax(log(proba) / T).
 
     Logarithms of probabilities are logits but for a constant in each row, which
@@ -34,7 +32,6 @@ def fit_temperature(
     Args:
         proba: Probabilities, (N, C), in [0, 1]; below 1e-12 they count as 1e-12.
         y_true: True class indices, (N,), in [0, C).
-        sample_weight: Weight of each row, (N,), not negative; by default 1.
 
     Returns:
         T in [1/20, 20]. The ends are given when the best T lies beyond: 1/20 where
@@ -60,7 +57,7 @@ def fit_temperature(
     while high - low > _BRACKET:
         middle = (low + high) / 2
         cooled = _softmax(logits / np.exp(middle))
-        slope = np.average((cooled * logits).sum(axis=1) - chosen, weights=sample_weight)
+        slope = np.mean((cooled * logits).sum(axis=1) - chosen)
         low, high = (middle, high) if slope > 0 else (low, middle)
     return float(np.exp((low + high) / 2))
 

@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from assay.errors import UserError, did_you_mean
+from assay.errors import UserError
 from assay.metrics import (
     ECE_BINS,
     SCORES,
@@ -37,7 +37,6 @@ _RANK_BUDGET = 60_000_000  # rows x classes x resamples for AUROC: about two sec
 _CHUNK = 100_000  # weights held at once: they and their sums stay in the cache
 _HIGHEST = {"brier": 2.0, "log_loss": np.inf}  # of the others it is 1
 _LOWEST = {"matthews": -1.0, "cohen_kappa": -1.0}  # of the others it is 0
-_RANKED = ("auroc", "average_precision")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,6 @@ def bootstrap_intervals(
     n_resamples: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
-    metrics: Sequence[str] = SCORES,
     groups: Indices | None = None,
 ) -> dict[str, Interval]:
     """Return each score with its bootstrap interval (Efron 1979, Ann. Statist. 7:1).
@@ -100,38 +98,35 @@ def bootstrap_intervals(
         n_resamples: Draws of rows.
         confidence: Share of draws inside the interval, in (0, 1).
         seed: Of the draws.
-        metrics: Names out of `metrics.SCORES`.
         groups: Group of each row, (N,) integers; whole groups are then drawn, since
             rows of one group are less than that many independent rows.
 
     Returns:
-        An interval for each name; all None where the score is undefined. Draws in
-        which it is undefined are left out; if they are most, the ends are None. With
-        one row or one group there is nothing to draw, and the ends are None.
+        An interval for each name in `metrics.SCORES`; all None where the score is
+        undefined. Draws in which it is undefined are left out; if they are most, the
+        ends are None. With one row or one group there is nothing to draw, and the
+        ends are None.
 
     Raises:
-        UserError: Shapes differ, or an unknown name.
+        UserError: Shapes differ, no row, or a probability that is not finite.
 
     Example:
         >>> y, proba = np.array([0, 1] * 50), np.tile([[0.8, 0.2], [0.6, 0.4]], (50, 1))
-        >>> bootstrap_intervals(y, proba, metrics=["accuracy"])["accuracy"].estimate
+        >>> bootstrap_intervals(y, proba)["accuracy"].estimate
         0.5
     """
-    for name in metrics:
-        if name not in SCORES:
-            raise UserError(f"there is no score {name!r}", fix=did_you_mean(name, SCORES))
     y_true, proba = np.asarray(y_true), np.asarray(proba, dtype=np.float64)
     estimates = score_table(y_true, proba)
     unit = np.arange(len(y_true)) if groups is None else _ranks(groups, len(y_true))
     rng = np.random.default_rng([seed, 4])
     if unit.max() == 0:
-        return {name: Interval(estimates[name], None, None) for name in metrics}
+        return {name: Interval(estimates[name], None, None) for name in SCORES}
     if len(y_true) > EXACT_ROWS and unit.max() >= 2 * N_SUBSAMPLES:
-        deviation = _subsampled_deviation(y_true, proba, unit, metrics, rng)
+        deviation = _subsampled_deviation(y_true, proba, unit, rng=rng)
         half = NormalDist().inv_cdf((1 + confidence) / 2)
-        return {name: _normal(name, estimates[name], half * deviation[name]) for name in metrics}
-    draws = _drawn_scores(y_true, proba, unit, n_resamples, metrics, rng)
-    return {name: _percentile(estimates[name], draws[name], confidence) for name in metrics}
+        return {name: _normal(name, estimates[name], half * deviation[name]) for name in SCORES}
+    draws = _drawn_scores(y_true, proba, unit, n_resamples=n_resamples, rng=rng)
+    return {name: _percentile(estimates[name], draws[name], confidence) for name in SCORES}
 
 
 def member_spread(values: Sequence[float] | Floats) -> Spread:
@@ -195,12 +190,12 @@ def _normal(name: str, estimate: float | None, half: float) -> Interval:
 
 
 def _subsampled_deviation(
-    y_true: Indices, proba: Floats, unit: Indices, metrics: Sequence[str], rng: np.random.Generator
+    y_true: Indices, proba: Floats, unit: Indices, *, rng: np.random.Generator
 ) -> dict[str, float]:
     """Return the standard error of each score, from scores of small parts of the rows."""
     n_units = int(unit.max()) + 1
     n_drawn = max(N_SUBSAMPLES, round(n_units * min(0.5, EXACT_ROWS / len(y_true))))
-    found: dict[str, list[float]] = {name: [] for name in metrics}
+    found: dict[str, list[float]] = {name: [] for name in SCORES}
     for _ in range(N_SUBSAMPLES):
         drawn = rng.choice(n_units, size=n_drawn, replace=False, shuffle=False)
         if n_units < len(y_true):
@@ -208,8 +203,7 @@ def _subsampled_deviation(
             is_drawn[drawn] = True
             drawn = np.flatnonzero(is_drawn[unit])
         scores = score_table(y_true[drawn], proba[drawn])
-        for name in metrics:
-            score = scores[name]
+        for name, score in scores.items():
             found[name].append(np.nan if score is None else score)
     # A part of n of N units without replacement varies as sqrt(1/n - 1/N).
     shrink = np.sqrt((n_drawn / n_units) / (1 - n_drawn / n_units))
@@ -225,24 +219,23 @@ def _drawn_scores(
     y_true: Indices,
     proba: Floats,
     unit: Indices,
+    *,
     n_resamples: int,
-    metrics: Sequence[str],
     rng: np.random.Generator,
 ) -> dict[str, Floats]:
     """Return each score on every draw, (R,); ranked scores on fewer where rows are many."""
     n_rows, n_classes = proba.shape
     n_ranked = max(MIN_RANK_RESAMPLES, _RANK_BUDGET // (n_rows * max(n_classes, 1)))
-    found: dict[str, list[Floats]] = {name: [] for name in metrics}
+    found: dict[str, list[Floats]] = {name: [] for name in SCORES}
     scorer = _DrawScorer(y_true, proba)
     n_done = 0
     for weight in _drawn_weights(unit, n_resamples, rng):
         scores = scorer.scores(weight)
-        if n_done < n_ranked and not set(_RANKED).isdisjoint(metrics):
+        if n_done < n_ranked:
             scores |= scorer.ranked_scores(weight)
         n_done += len(weight)
-        for name in metrics:
-            if name in scores:
-                found[name].append(scores[name])
+        for name, drawn in scores.items():
+            found[name].append(drawn)
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 

@@ -1,13 +1,11 @@
 """Judge a trained population: by rows left out, rows held out, and rows learnt from."""
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from assay.core import CoreGraph
-from assay.encode import Arrays
 from assay.errors import InternalError
 from assay.evaluate.calibration import apply_temperature, fit_temperature, mix_weight
 from assay.evaluate.intervals import member_spread
@@ -15,6 +13,7 @@ from assay.evaluate.scores import evaluate_predictions
 from assay.nn.core_graph import Calibration
 from assay.nn.network import Network
 from assay.recipe import Recipe
+from assay.samples import HeldOutRows, Samples
 from assay.training.predictions import (
     MemberScores,
     member_probabilities,
@@ -25,6 +24,8 @@ from assay.training.rows import EncodedRows, Lesson, RowSet
 
 PARITY_TOLERANCE = 1e-5  # between PyTorch and the core graph, in probability
 _PARITY_ROWS = 500
+_CALIBRATION_PARTS = 5
+_CALIBRATION_ROWS = 100_000
 
 
 class Judge:
@@ -33,28 +34,23 @@ class Judge:
     Args:
         network: Trained.
         lesson: What it learnt from.
-        y: Class indices of the lesson's rows, shape (N,).
-        classes: Names of the C classes.
+        samples: The lesson's rows.
         recipe: The section [evaluate], and the seed.
-        groups: Group of each row, shape (N,), or None.
     """
 
     def __init__(
         self,
         network: Network,
         lesson: Lesson,
-        y: np.ndarray,
-        classes: Sequence[str],
+        samples: Samples,
         recipe: Recipe,
-        *,
-        groups: np.ndarray | None,
     ) -> None:
         self._network = network
         self._lesson = lesson
-        self._y = y
-        self._classes = classes
+        self._y = samples.y
+        self._classes = samples.target.classes
+        self._groups = samples.roles.groups
         self._recipe = recipe
-        self._groups = groups
         self._oof = out_of_fold(network, lesson.rows, lesson.validation)
         self._is_judged = np.isfinite(self._oof[:, 0])
 
@@ -63,13 +59,15 @@ class Judge:
         """The calibration fitted on out-of-fold predictions; neutral without any."""
         if self._recipe.evaluate.calibration == "none" or not self._is_judged.any():
             return Calibration()
-        proba, y = self._oof[self._is_judged], self._y[self._is_judged]
-        return Calibration(fit_temperature(proba, y), mix_weight(len(proba)))
+        return _fitted(self._oof[self._is_judged], self._y[self._is_judged])
 
     def left_out_rows(self) -> dict[str, Any]:
-        """Judge each row by the members that had left it out."""
+        """Judge each row by the members that had left it out.
+
+        The temperature of a row is fitted on other rows, not on the one it judges.
+        """
         chosen = self._is_judged
-        proba = calibrated(self._oof[chosen], self.calibration)
+        proba = self._cross_calibrated(self._oof[chosen], self._y[chosen])
         groups = None if self._groups is None else self._groups[chosen]
         judged = self._judged(self._y[chosen], proba, groups=groups)
         scores = score_members(self._network, self._lesson.rows, self._y, self._lesson.validation)
@@ -80,18 +78,30 @@ class Judge:
         scores = score_members(self._network, self._lesson.rows, self._y, self._lesson.train)
         return {"members": _spreads(scores)}
 
-    def test_rows(self, core: CoreGraph, arrays: Arrays, y: np.ndarray) -> dict[str, Any]:
+    def test_rows(self, core: CoreGraph, test: HeldOutRows) -> dict[str, Any]:
         """Judge rows that no member saw, by the core graph.
 
         Args:
             core: The graph that will be shipped.
-            arrays: M encoded rows.
-            y: Their class indices, shape (M,).
+            test: M rows.
         """
-        judged = self._judged(y, core.run(arrays), groups=None)
-        rows = EncodedRows(self._network, arrays, self._lesson.rows.device)
-        everyone = RowSet.of(np.ones((self._network.n_members, len(y)), dtype=bool))
-        return {**judged, "members": _spreads(score_members(self._network, rows, y, everyone))}
+        judged = self._judged(test.y, core.run(test.arrays), groups=test.groups)
+        rows = EncodedRows(self._network, test.arrays, self._lesson.rows.device)
+        everyone = RowSet.of(np.ones((self._network.n_members, len(test.y)), dtype=bool))
+        scores = score_members(self._network, rows, test.y, everyone)
+        return {**judged, "members": _spreads(scores)}
+
+    def _cross_calibrated(self, proba: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Calibrate each fifth of the rows by what the other four fifths give."""
+        if self._recipe.evaluate.calibration == "none":
+            return proba
+        part = np.random.default_rng(self._recipe.seed).permutation(len(y)) % _CALIBRATION_PARTS
+        result = np.empty_like(proba)
+        for idx in range(_CALIBRATION_PARTS):
+            own, others = part == idx, part != idx
+            if own.any():
+                result[own] = calibrated(proba[own], _fitted(proba[others], y[others]))
+        return result
 
     def _judged(
         self, y: np.ndarray, proba: np.ndarray, *, groups: np.ndarray | None
@@ -100,6 +110,12 @@ class Judge:
         return evaluate_predictions(
             y, proba, self._classes, recipe.evaluate, seed=recipe.seed, groups=groups
         )
+
+
+def _fitted(proba: np.ndarray, y: np.ndarray) -> Calibration:
+    """Fit a calibration; an even sample of many rows pins one number down as well."""
+    stride = -(-len(y) // _CALIBRATION_ROWS) or 1
+    return Calibration(fit_temperature(proba[::stride], y[::stride]), mix_weight(len(y)))
 
 
 def calibrated(proba: np.ndarray, calibration: Calibration) -> np.ndarray:

@@ -3,6 +3,6 @@
 from assay.modelfile.golden import make_golden
 from assay.modelfile.layout import ModelContents
 from assay.modelfile.load import load_model
-from assay.modelfile.save import save_model
+from assay.modelfile.save import pack, save_model
 
-__all__ = ["ModelContents", "load_model", "make_golden", "save_model"]
+__all__ = ["ModelContents", "load_model", "make_golden", "pack", "save_model"]

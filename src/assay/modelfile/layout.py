@@ -25,8 +25,6 @@ PARTS = (PREDICTOR, RECIPE, LEDGER, EVALUATION, MEMBERS, CORE, GOLDEN)
 SEAL = b"assay-sha256:"  # the zip comment: this, then the digest of all bytes before it
 SEAL_LENGTH = len(SEAL) + 64
 
-GOLDEN_TOLERANCE = 1e-4  # processors round sums of products differently
-
 
 @dataclass(frozen=True)
 class ModelContents:

@@ -10,7 +10,7 @@ from safetensors.numpy import save
 from assay.errors import InternalError
 from assay.files import atomic_write
 from assay.modelfile import layout
-from assay.modelfile.golden import check_golden
+from assay.modelfile.golden import check_difference, differs_by
 from assay.modelfile.layout import ModelContents, to_json
 from assay.version import __version__
 
@@ -25,7 +25,7 @@ def save_model(path: str | Path, contents: ModelContents) -> None:
     Raises:
         UserError: The place is not writable or the disk is full.
     """
-    check_golden(contents.predictor, contents.golden, layout.GOLDEN_TOLERANCE)
+    check_difference(differs_by(contents.predictor, contents.golden))
     data = pack(contents)
     with atomic_write(path) as file:
         file.write(data)

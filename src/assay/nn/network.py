@@ -5,7 +5,9 @@ encoded by fitted, unlearned statistics first (`encode`), which a trainer may do
 once for all rows; the learned part follows (`forward`).
 """
 
+import os
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -13,11 +15,14 @@ from torch import Tensor, nn
 
 from assay.encode.arrays import Arrays
 from assay.encode.table_encoder import TableEncoder
+from assay.errors import UserError
 from assay.nn.categorical import CategoricalInput
 from assay.nn.initialise import member_generators
 from assay.nn.numeric import NumericInput
 from assay.nn.population import Population
 from assay.recipe import ModelRecipe
+
+_BYTES_PER_WEIGHT = 20  # float32 of the weight, its gradient, two moments, the best epoch
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,30 @@ class RowTensors:
         """Return the rows from `start` to `stop`."""
         return RowTensors(
             self.numeric[:, start:stop], self.codes[:, start:stop], self.text[:, start:stop]
+        )
+
+
+def check_size(
+    encoder: TableEncoder, recipe: ModelRecipe, *, n_members: int, n_classes: int
+) -> None:
+    """Refuse a network that the machine's memory cannot hold.
+
+    Raises:
+        UserError: Weights, gradients and optimizer state need more than there is.
+    """
+    levels = [min(len(feature.levels), feature.width) for feature in encoder.categorical]
+    n_inputs = sum(1 + feature.n_bins for feature in encoder.numeric) + sum(levels)
+    n_inputs += sum(feature.n_buckets for feature in encoder.text)
+    widths = (n_inputs, *recipe.hidden, n_classes)
+    n_weights = sum(below * above for below, above in pairwise(widths))
+    needed_bytes = n_members * n_weights * _BYTES_PER_WEIGHT
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed_bytes > memory_bytes:
+        raise UserError(
+            f"{n_members} networks of {n_weights:,} weights need {needed_bytes / 1e9:.0f} GB, "
+            f"the machine has {memory_bytes / 1e9:.0f} GB",
+            where=f"model.hidden = {list(recipe.hidden)}",
+            fix="Choose narrower layers",
         )
 
 

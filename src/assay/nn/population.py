@@ -6,12 +6,14 @@ all members. With K = 1 this is an ordinary multi-layer perceptron.
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import get_args
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - PyTorch's own convention
 from torch import Tensor, nn
 
+from assay.errors import UserError, did_you_mean
 from assay.nn.activations import ACTIVATIONS
 from assay.nn.initialise import initialise_bias, initialise_weight, member_generators
 from assay.recipe import Activation, Init
@@ -75,7 +77,7 @@ class PoolDropout(nn.Module):
         if self._masks_rate != self.rate or self._masks.numel() < 2 * n_units:
             self._draw(max(_POOL_SIZE, 4 * n_units))
         start = self._offsets.randrange(self._masks.numel() - n_units)
-        return x * self._masks[start : start + n_units].view_as(x)
+        return x * self._masks[start : start + n_units].view_as(x).to(x.dtype)
 
     def _draw(self, size: int) -> None:
         if self._uniform.numel() < size:
@@ -99,6 +101,10 @@ class Population(nn.Module):
         bias_init: "default" (as `torch.nn.Linear`; N(0, 1) with "ntk"), "zeros" or
             "normal".
         seed: Member k is drawn from (seed, k), whatever K is.
+
+    Raises:
+        UserError: An unknown name, a width or share out of range, or, when called,
+            an input of another shape.
 
     Shape:
         - Input: (K, B, F), or (B, F) for all members alike
@@ -125,6 +131,17 @@ class Population(nn.Module):
     ) -> None:
         super().__init__()
         widths = (n_inputs, *hidden, n_outputs)
+        if n_members < 1 or min(widths) < 1:
+            raise UserError(
+                f"{n_members} members of widths {widths}",
+                where="Population",
+                fix="Give at least 1 of each",
+            )
+        if not 0.0 <= dropout < 1.0:
+            raise UserError(f"dropout = {dropout} lies outside [0, 1)", where="Population")
+        _check_known("activation", activation, get_args(Activation))
+        _check_known("init", init, get_args(Init))
+        _check_known("bias_init", bias_init, ("default", "zeros", "normal"))
         self.n_members = n_members
         self.activation: Activation = activation
         self.dropout = dropout
@@ -151,6 +168,17 @@ class Population(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
+    def _check_shape(self, x: Tensor) -> None:
+        n_inputs = self.linears()[0].weight.shape[1]
+        is_shared = x.dim() == 2 and x.shape[1] == n_inputs
+        is_own = x.dim() == 3 and (x.shape[0], x.shape[2]) == (self.n_members, n_inputs)
+        if not (is_shared or is_own):
+            raise UserError(
+                f"expected (B, {n_inputs}) or ({self.n_members}, B, {n_inputs})"
+                f" (got {tuple(x.shape)})",
+                where="Population",
+            )
+
     def linears(self) -> list[PopulationLinear]:
         """Return the layers, first to last."""
         return [layer for layer in self.layers if isinstance(layer, PopulationLinear)]
@@ -163,6 +191,7 @@ class Population(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of every member."""
+        self._check_shape(x)
         if x.dim() == 2:
             x = x.expand(self.n_members, -1, -1)  # (B, F) -> (K, B, F)
         *hidden, last = self.linears()
@@ -170,3 +199,8 @@ class Population(nn.Module):
             x = dropout(self._activate(layer(x)))
         result: Tensor = last(x)
         return result
+
+
+def _check_known(option: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise UserError(f"unknown {option} {name!r}", fix=did_you_mean(name, known))

@@ -6,6 +6,6 @@
 
 from assay.read.cast import apply_schema, canonical_levels
 from assay.read.kinds import infer_schema
-from assay.read.source import read_table
+from assay.read.source import NamedBytes, read_table
 
-__all__ = ["apply_schema", "canonical_levels", "infer_schema", "read_table"]
+__all__ = ["NamedBytes", "apply_schema", "canonical_levels", "infer_schema", "read_table"]

@@ -1,21 +1,28 @@
 """From a raw table and a schema to typed columns in the schema's order.
 
 The encoders see only what leaves here: numbers as Float64 with null for
-missing, levels and text as String, times as Datetime without a zone.
+missing, levels and text as String, times as Datetime without a zone. What is lost
+in a table that is predicted is logged; in training the ledger is told of it.
 """
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import polars as pl
 
 from assay.errors import UserError, did_you_mean
 from assay.read.dates import find_date_format, parse_dates
 from assay.read.numbers import parse_numbers
+from assay.read.wording import counted, quoted
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, NumberFormat, Schema
 from assay.table import Table
 
 _WHOLE_LIMIT = 2.0**63
+_LOG = logging.getLogger("assay")
+_is_silent = ContextVar("_is_silent", default=False)
 
 
 def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: bool) -> Table:
@@ -28,8 +35,9 @@ def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: b
         recipe: Missing markers, decimal mark, `read.infinite` and
             `predict.missing_columns` are read.
         is_training: Whether the schema was made from this very table. If not,
-            infinite numbers count as missing, and `predict.missing_columns`
-            may fill absent columns.
+            infinite numbers count as missing, `predict.missing_columns` may fill
+            absent columns, and a warning is logged for each column that loses
+            cells by it, as by cells that do not fit where some did not before.
 
     Returns:
         A table with exactly the schema's columns, in its order: numeric
@@ -56,8 +64,28 @@ def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: b
             series = plain_series(table.frame.get_column(spec.name))
         else:
             series = pl.Series(spec.name, [None] * table.n_rows, dtype=pl.String)
+            if spec.kind.is_feature:
+                _warn(table.source, spec.name, "it is absent, all its cells read as missing")
         columns[spec.name] = _typed(series, spec, recipe, table.source, is_training)
     return table.with_frame(pl.DataFrame(columns))
+
+
+@contextmanager
+def silently() -> Iterator[None]:
+    """Let `apply_schema` log nothing: the rows are made up, nobody's cells are lost.
+
+    Example:
+        >>> spec = ColumnSpec(name="x", kind=Kind.NUMERIC, reason="numbers")
+        >>> made_up = Table(pl.DataFrame({"x": [float("inf")]}))
+        >>> with silently():
+        ...     apply_schema(made_up, Schema((spec,)), Recipe(), is_training=False).n_rows
+        1
+    """
+    token = _is_silent.set(True)
+    try:
+        yield
+    finally:
+        _is_silent.reset(token)
 
 
 def canonical_levels(series: pl.Series, missing: Collection[str]) -> pl.Series:
@@ -168,12 +196,14 @@ def _check_columns(table: Table, schema: Schema, *, fills: bool) -> None:
     more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
     free = [name for name in table.names if name not in schema]
     hint = did_you_mean(absent[0].name, free or table.names) or "The table has no columns"
+    what, it = f"the column {shown} that the model reads", "it"
+    if len(absent) > 1:
+        what, it = f"{len(absent)} columns that the model reads: {shown}{more}", "them"
     raise UserError(
-        f"the table lacks {len(absent)} columns that the model reads: {shown}{more}"
-        if len(absent) > 1
-        else f"the table lacks the column {shown} that the model reads",
+        f"the table lacks {what}",
         where=table.source,
-        fix=f'{hint} Otherwise set predict.missing_columns = "fill" to read it as missing',
+        fix=f"{hint if hint.endswith('?') else f'{hint}.'} Otherwise add {it}, or read {it} as "
+        f'missing with --fill-missing (predict.missing_columns = "fill")',
     )
 
 
@@ -184,7 +214,7 @@ def _typed(
     if spec.kind == Kind.NUMERIC:
         return _numeric(series, spec, recipe, source, is_training)
     if spec.kind == Kind.DATETIME:
-        return _datetime(series, spec, recipe, source)
+        return _datetime(series, spec, recipe, source, is_training)
     if spec.kind == Kind.IDENTIFIER:
         return as_text(series)
     if spec.kind == Kind.TEXT:
@@ -202,7 +232,9 @@ def _numeric(
         text = strip_missing(series, recipe.read.missing)
         number_format = spec.number_format or default_number_format(recipe)
         values = parse_numbers(text, number_format)
-        _check_parsed(text, values, spec, source, "a number")
+        is_bad = _check_parsed(text, values, spec, source, "a number")
+        if not is_training:
+            _warn_lost(text.filter(is_bad), spec, source, "not a number")
     elif series.dtype.is_numeric() or series.dtype == pl.Boolean:
         values = series.cast(pl.Float64)
     else:
@@ -213,10 +245,14 @@ def _numeric(
         return values
     if is_training and recipe.read.infinite == "error":
         raise infinite_error(values, spec.name, source)
+    if not is_training:
+        _warn_lost(values.filter(is_infinite), spec, source, "infinite")
     return values.set(is_infinite, None)
 
 
-def _datetime(series: pl.Series, spec: ColumnSpec, recipe: Recipe, source: str) -> pl.Series:
+def _datetime(
+    series: pl.Series, spec: ColumnSpec, recipe: Recipe, source: str, is_training: bool
+) -> pl.Series:
     if series.dtype == pl.String:
         text = strip_missing(series, recipe.read.missing)
         date_format = spec.datetime_format
@@ -224,7 +260,9 @@ def _datetime(series: pl.Series, spec: ColumnSpec, recipe: Recipe, source: str) 
             found = find_date_format(text)
             date_format = found.format if found else "%Y-%m-%dT%H:%M:%S%.f"
         values = parse_dates(text, date_format)
-        _check_parsed(text, values, spec, source, f"a date written as {date_format!r}")
+        is_bad = _check_parsed(text, values, spec, source, f"a date written as {date_format!r}")
+        if not is_training:
+            _warn_lost(text.filter(is_bad), spec, source, "not a date")
         return values
     if isinstance(series.dtype, pl.Datetime) or series.dtype == pl.Date:
         return _naive(series.cast(pl.Datetime("us")) if series.dtype == pl.Date else series)
@@ -255,11 +293,10 @@ def _naive(series: pl.Series) -> pl.Series:
 
 def _check_parsed(
     text: pl.Series, values: pl.Series, spec: ColumnSpec, source: str, expected: str
-) -> None:
-    if spec.n_invalid > 0:
-        return
+) -> pl.Series:
+    """Return which cells do not parse; none may, unless some did not before."""
     is_bad = text.is_not_null() & values.is_null()
-    if is_bad.any():
+    if is_bad.any() and not spec.n_invalid:
         row = int(is_bad.arg_max() or 0)
         option = "missing value or a kind of its own"
         raise UserError(
@@ -267,6 +304,19 @@ def _check_parsed(
             where=f"{source}, row {row + 1}, column {spec.name!r}",
             fix=f"Correct the cell, or declare it as a {option} (read.missing, kinds)",
         )
+    return is_bad
+
+
+def _warn_lost(cells: pl.Series, spec: ColumnSpec, source: str, reason: str) -> None:
+    if len(cells):
+        shown = quoted(cells.unique(maintain_order=True).to_list())
+        text = f"{counted(len(cells), 'cell')} read as missing, {reason}: {shown}"
+        _warn(source, spec.name, text)
+
+
+def _warn(source: str, name: str, text: str) -> None:
+    if not _is_silent.get():
+        _LOG.warning("%s, column %r: %s", source, name, text)
 
 
 def _wrong_type(series: pl.Series, spec: ColumnSpec, source: str, expected: str) -> UserError:

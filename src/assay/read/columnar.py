@@ -12,6 +12,7 @@ from assay.errors import UserError, did_you_mean
 from assay.ledger import Ledger
 from assay.read.content import MAX_DECOMPRESSED_BYTES, Content
 from assay.read.frames import from_columns, from_records, tidy_frame
+from assay.read.wording import counted
 from assay.recipe import ReadRecipe
 from assay.table import Table
 
@@ -42,7 +43,8 @@ def read_parquet(content: Content, ledger: Ledger) -> Table:
     _check_unique(names, content.name)
     if metadata.num_rows * len(names) * _BYTES_PER_CELL > MAX_DECOMPRESSED_BYTES:
         raise UserError(
-            f"the file declares {metadata.num_rows} rows of {len(names)} columns, "
+            f"the file declares {counted(metadata.num_rows, 'row')} of "
+            f"{counted(len(names), 'column')}, "
             f"more than {MAX_DECOMPRESSED_BYTES} bytes in memory",
             where=content.name,
             fix="Take a sample of the rows",

@@ -19,6 +19,7 @@ from assay.read.content import Content
 from assay.read.dialect import Dialect, detect_dialect
 from assay.read.encoding import to_utf8
 from assay.read.lines import Record, iter_records, physical_lines
+from assay.read.wording import counted
 from assay.recipe import ReadRecipe
 from assay.table import Table
 
@@ -31,7 +32,9 @@ _BATCH_ROWS = 20_000
 _SHOWN_CHARACTERS = 200
 
 
-def read_delimited(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Table:
+def read_delimited(
+    content: Content, recipe: ReadRecipe, ledger: Ledger, *, allow_empty: bool = False
+) -> Table:
     """Read a delimited text file.
 
     Args:
@@ -39,6 +42,7 @@ def read_delimited(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Tabl
         recipe: What is not "auto" is not detected.
         ledger: Told of the encoding, an unusual format, missing names, and
             every row and line set aside.
+        allow_empty: Whether a header without rows gives a table of no rows.
 
     Returns:
         A table whose columns are all text, cells as in the file without their
@@ -49,12 +53,12 @@ def read_delimited(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Tabl
             the share of rows that do not fit exceeds `recipe.max_bad_rows`.
     """
     text = to_utf8(content, recipe.encoding, ledger)
-    dialect = detect_dialect(_sample(text), recipe, where=content.name)
+    dialect = detect_dialect(_sample(text), recipe, where=content.name, allow_empty=allow_empty)
     for what, why, undo in dialect.notes:
         ledger.add(what, where=content.name, why=why, undo=undo)
     frame = _read_fast(text, dialect)
     if frame is None:
-        frame = _read_carefully(text, dialect, recipe, ledger)
+        frame = _read_carefully(text, dialect, recipe, ledger, allow_empty=allow_empty)
     return Table(frame=_without_last_cell(frame, dialect, content.name), source=content.name)
 
 
@@ -175,14 +179,18 @@ class _Rejects:
         if len(self.listed) < MAX_LISTED_ROWS:
             width = "a quote that never closes"
             if record.cells is not None:
-                width = f"{len(record.cells)} cells"
+                width = counted(len(record.cells), "cell")
             text = record.text or "".join(record.cells or ())
             text = text.replace("\x1f", " ").rstrip("\r\n")[:_SHOWN_CHARACTERS]
-            self.listed.append((record.line, f"{width} where {n_cells} are expected", text))
+            self.listed.append((record.line, f"{width} where {_expected(n_cells)}", text))
+
+
+def _expected(n_cells: int) -> str:
+    return "1 is expected" if n_cells == 1 else f"{n_cells} are expected"
 
 
 def _read_carefully(
-    content: Content, dialect: Dialect, recipe: ReadRecipe, ledger: Ledger
+    content: Content, dialect: Dialect, recipe: ReadRecipe, ledger: Ledger, *, allow_empty: bool
 ) -> pl.DataFrame:
     rejects = _Rejects()
     batches: list[pl.DataFrame] = []
@@ -192,9 +200,11 @@ def _read_carefully(
         if len(rows) == _BATCH_ROWS:
             batches.append(_frame(rows, dialect.n_cells))
             rows = []
-    if rows:
+    if rows or not batches:
         batches.append(_frame(rows, dialect.n_cells))
     n_good = sum(batch.height for batch in batches)
+    if not allow_empty and not n_good + rejects.n_rows:
+        raise UserError("there is a header but no row", where=content.name, fix="Add rows")
     _judge(rejects, n_good, recipe, content.name)
     _tell(rejects, dialect, content.name, ledger)
     return pl.concat(batches)
@@ -227,12 +237,12 @@ def _lines_from(content: Content, first_line: int) -> Iterator[str]:
     text = content.read().decode("utf-8").removeprefix("\ufeff")
     lines = physical_lines(text)
     for _ in range(first_line - 1):
-        next(lines)
+        next(lines, None)
     return lines
 
 
 def _frame(rows: list[list[str]], n_cells: int) -> pl.DataFrame:
-    columns = zip(*rows, strict=True)
+    columns = zip(*rows, strict=True) if rows else [()] * n_cells
     return pl.DataFrame(
         [
             pl.Series(f"c{at}", column, dtype=pl.String)
@@ -242,15 +252,16 @@ def _frame(rows: list[list[str]], n_cells: int) -> pl.DataFrame:
 
 
 def _judge(rejects: _Rejects, n_good: int, recipe: ReadRecipe, where: str) -> None:
+    if not rejects.n_rows:
+        return
     n_rows = n_good + rejects.n_rows
-    if not n_rows:
-        raise UserError("there is a header but no row", where=where, fix="Add rows")
     share = rejects.n_rows / n_rows
-    if rejects.n_rows and (share > recipe.max_bad_rows or not n_good):
+    if share > recipe.max_bad_rows or not n_good:
         line, why, text = rejects.listed[0]
         allowed = math.floor(share * 1000 + 1) / 1000
+        verb = "does" if rejects.n_rows == 1 else "do"
         raise UserError(
-            f"{why}: {text[:80]!r}; {rejects.n_rows} of {n_rows} rows do not fit",
+            f"{why}: {text[:80]!r}; {rejects.n_rows} of {counted(n_rows, 'row')} {verb} not fit",
             where=f"{where}, line {line}",
             fix=f"Correct the rows, or set them aside with read.max_bad_rows = {allowed}",
         )
@@ -266,15 +277,16 @@ def _tell(rejects: _Rejects, dialect: Dialect, where: str, ledger: Ledger) -> No
         )
     n_more = rejects.n_rows - len(rejects.listed)
     if n_more:
-        why = f"they do not have {dialect.n_cells} cells; the first {MAX_LISTED_ROWS} are listed"
-        ledger.add(f"{n_more} more rows set aside", where=where, why=why, undo="read.max_bad_rows")
+        why = f"{_expected(dialect.n_cells)} in a row; the first {MAX_LISTED_ROWS} are listed"
+        what = f"{counted(n_more, 'more row')} set aside"
+        ledger.add(what, where=where, why=why, undo="read.max_bad_rows")
     if rejects.n_comments:
-        why = f"they begin with {dialect.comment!r}"
-        what = f"{rejects.n_comments} comment lines skipped"
+        why = f"the comment mark is {dialect.comment!r}"
+        what = f"{counted(rejects.n_comments, 'comment line')} skipped"
         ledger.add(what, where=where, why=why, undo='read.comment = "none"')
     if rejects.n_unclean:
         why = f"a quote inside a quoted cell is not doubled, first in line {rejects.first_unclean}"
-        what = f"stray quotes kept as text in {rejects.n_unclean} rows"
+        what = f"stray quotes kept as text in {counted(rejects.n_unclean, 'row')}"
         ledger.add(what, where=where, why=why, undo="read.quote")
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from assay.errors import UserError
 from assay.read.header import find_names
 from assay.read.lines import Grammar, Record, iter_records, physical_lines
+from assay.read.wording import counted
 from assay.recipe import ReadRecipe
 
 MAX_SAMPLE_ROWS = 1000
@@ -57,7 +58,8 @@ class Dialect:
         grammar: Separator and quotes.
         names: Column names, one for each column that is kept.
         n_cells: Cells of a data row.
-        first_line: Number, from 1, of the line where data start.
+        first_line: Number, from 1, of the line where data start; behind the
+            sample where it has none.
         comment: Prefix of comment lines, or "".
         skips_all_comments: Whether every line with the prefix is a comment
             (set in the recipe); otherwise only those that do not fit as rows.
@@ -73,13 +75,17 @@ class Dialect:
     notes: tuple[tuple[str, str, str], ...] = ()
 
 
-def detect_dialect(sample: str, recipe: ReadRecipe, *, where: str) -> Dialect:
+def detect_dialect(
+    sample: str, recipe: ReadRecipe, *, where: str, allow_empty: bool = False
+) -> Dialect:
     r"""Find out how a text is written.
 
     Args:
         sample: Whole lines from the start of the text.
         recipe: Options that are not "auto" (or empty) are taken as they are.
         where: Name of the file, for messages.
+        allow_empty: Whether a header without rows is accepted. A single line is
+            never taken for one where `recipe.names` names other columns.
 
     Returns:
         The dialect, its names decided.
@@ -102,7 +108,7 @@ def detect_dialect(sample: str, recipe: ReadRecipe, *, where: str) -> Dialect:
     body = lines[start:]
     if not any(line.strip() for line in body):
         raise UserError("the file holds no rows", where=where, fix="Choose a file with a table")
-    grammar, n_cells, share = _best_grammar(body, recipe)
+    grammar, n_cells = _best_grammar(body, recipe)
     forced = recipe.comment not in ("auto", "none")
     records = [
         record
@@ -120,17 +126,19 @@ def detect_dialect(sample: str, recipe: ReadRecipe, *, where: str) -> Dialect:
         where=where,
     )
     data = records[n_preamble + names.n_header_rows :]
-    _check_rows(data, records[0], where)
-    notes = (*_notes(grammar, n_cells, share, recipe), *names.notes)
+    header = {cell.strip() for cell in records[n_preamble].cells or []}
+    if not data and not (allow_empty and header.intersection(names.names)):
+        raise _only_header(records[0], where)
+    notes = (*_notes(grammar, n_cells, data, recipe), *names.notes)
     notes += tuple(_preamble_note(record) for record in records[:n_preamble])
     if n_comments:
-        why = f"{n_comments} at the start begin with {comment!r}"
-        notes += (("comment lines skipped", why, "read.comment"),)
+        what = f"{counted(n_comments, 'line')} skipped at the start"
+        notes += ((what, f"comments begin with {comment!r}", "read.comment"),)
     return Dialect(
         grammar=grammar,
         names=names.names,
         n_cells=n_cells,
-        first_line=data[0].line,
+        first_line=data[0].line if data else len(lines) + 1,
         comment=comment,
         skips_all_comments=forced,
         notes=notes,
@@ -161,15 +169,15 @@ def _leading_comments(lines: list[str], start: int, option: str) -> tuple[int, s
     return end - start, found
 
 
-def _best_grammar(lines: list[str], recipe: ReadRecipe) -> tuple[Grammar, int, float]:
+def _best_grammar(lines: list[str], recipe: ReadRecipe) -> tuple[Grammar, int]:
     sample = "".join(lines[:MAX_SAMPLE_ROWS])
-    best, best_score = (Grammar(), 1, 1.0), -1.0
+    best, best_score = (Grammar(), 1), -1.0
     for grammar in _candidates(sample, recipe):
         records = _sample_records(lines, grammar)
-        n_cells, share, score = _score(records, grammar)
+        n_cells, score = _score(records, grammar)
         score *= _SEPARATORS.get(grammar.separator, 0.9) * (0.98 if grammar.escape else 1.0)
         if score > best_score:
-            best, best_score = (grammar, n_cells, share), score
+            best, best_score = (grammar, n_cells), score
     return best
 
 
@@ -207,15 +215,15 @@ def _sample_records(lines: list[str], grammar: Grammar) -> list[Record]:
     return records
 
 
-def _score(records: list[Record], grammar: Grammar) -> tuple[int, float, float]:
-    # Returns the most common width, the share of rows that have it, the score.
+def _score(records: list[Record], grammar: Grammar) -> tuple[int, float]:
+    # Returns the most common width and the score.
     widths = Counter(len(record.cells) for record in records if record.cells is not None)
     if not widths:
-        return 1, 0.0, 0.0
+        return 1, 0.0
     n_cells = max(widths, key=lambda width: (widths[width] * (width > 1), width))
     share = widths[n_cells] / len(records)
     if n_cells == 1:
-        return 1, share, _ONE_COLUMN_SCORE
+        return 1, _ONE_COLUMN_SCORE
     fitting = [r for r in records if r.cells is not None and len(r.cells) == n_cells]
     n_unclean = sum(not record.is_clean for record in fitting)
     body = fitting[1:] or fitting
@@ -223,7 +231,7 @@ def _score(records: list[Record], grammar: Grammar) -> tuple[int, float, float]:
     typed = sum(_cell_score(cell, grammar) for cell in cells) / len(cells)
     header_fits = records[0].cells is not None and len(records[0].cells) == n_cells
     score = share**2 * (1 - 0.5 / n_cells) * typed
-    return n_cells, share, score * (1 - n_unclean / len(fitting)) * (1.0 if header_fits else 0.8)
+    return n_cells, score * (1 - n_unclean / len(fitting)) * (1.0 if header_fits else 0.8)
 
 
 def _cell_score(cell: str, grammar: Grammar) -> float:
@@ -258,11 +266,9 @@ def _as_header(line: str, comment: str, grammar: Grammar, n_cells: int) -> list[
     return cells if cells is not None and len(cells) == n_cells else []
 
 
-def _check_rows(data: list[Record], first: Record, where: str) -> None:
-    if data:
-        return
+def _only_header(first: Record, where: str) -> UserError:
     shown = ", ".join((first.cells or [])[:8])
-    raise UserError(
+    return UserError(
         f"there is only a header and no row below it ({shown})",
         where=where,
         fix="Add rows, or set read.header = false if the line is data",
@@ -275,11 +281,14 @@ def _preamble_note(record: Record) -> tuple[str, str, str]:
 
 
 def _notes(
-    grammar: Grammar, n_cells: int, share: float, recipe: ReadRecipe
+    grammar: Grammar, n_cells: int, data: list[Record], recipe: ReadRecipe
 ) -> tuple[tuple[str, str, str], ...]:
-    if grammar == Grammar() or recipe.separator != "auto":
+    n_fitting = sum(r.cells is not None and len(r.cells) == n_cells for r in data)
+    is_unanimous = n_fitting == len(data)
+    if is_unanimous or grammar == Grammar() or recipe.separator != "auto":
         return ()
     marks = f"separator {grammar.separator!r}, quote {grammar.quote or 'none'!r}"
     more = ", backslash escapes" if grammar.escape else ""
-    why = f"{marks}{more} give {n_cells} cells in {share:.1%} of the sampled rows"
+    cells = counted(n_cells, "cell")
+    why = f"{marks}{more} give {cells} in {n_fitting} of {len(data)} sampled rows"
     return (("text format detected", why, "read.separator"),)

@@ -14,6 +14,7 @@ import polars as pl
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.read.cast import plain_series
+from assay.read.wording import counted
 from assay.table import Table
 
 _ACCEPTED = (
@@ -91,7 +92,7 @@ def from_columns(columns: Mapping[str, Sequence[Any]], where: str, ledger: Ledge
         (first, n_first), *others = lengths.items()
         name, n_other = next((name, n) for name, n in others if n != n_first)
         raise UserError(
-            f"column {first!r} has {n_first} cells, column {name!r} has {n_other}",
+            f"column {first!r} has {counted(n_first, 'cell')}, column {name!r} has {n_other}",
             where=where,
             fix="Give columns of one length",
         )
@@ -158,7 +159,7 @@ def _from_array(array: np.ndarray[Any, Any], ledger: Ledger) -> pl.DataFrame:
         )
     if array.ndim != 2:
         raise UserError(
-            f"the array has {array.ndim} dimensions, a table has 2",
+            f"the array has {counted(array.ndim, 'dimension')}, a table has 2",
             where="ndarray",
             fix="Give shape (rows, columns), for one column with .reshape(-1, 1)",
         )

@@ -14,6 +14,7 @@ import polars as pl
 from assay.read.cast import as_text, plain_series, strip_missing
 from assay.read.dates import DateFormat, find_date_format, parse_dates
 from assay.read.numbers import find_number_format, parse_numbers
+from assay.read.wording import counted
 from assay.schema import ColumnSpec, Kind, NumberFormat
 
 MIN_PARSED = 0.99
@@ -247,7 +248,7 @@ def _as_code(column: Column) -> ColumnSpec | None:
     if column.is_text and _has_leading_zeros(column):
         if _is_distinct(column):
             return specify(column, Kind.IDENTIFIER, f"digits with leading zeros, {_all(column)}")
-        return specify(column, Kind.CATEGORICAL, f"{n} codes with leading zeros")
+        return specify(column, Kind.CATEGORICAL, f"{counted(n, 'code')} with leading zeros")
     if not column.is_whole or column.n_infinite:
         return None
     if _CODE_NAME.search(column.name) and n > 2 and n < 0.5 * _span(column):
@@ -255,13 +256,16 @@ def _as_code(column: Column) -> ColumnSpec | None:
     if not _PURE_ID_NAME.search(column.name) or _is_distinct(column) or column.n_present < 2:
         return None
     if n <= max(MAX_CODE_LEVELS, 0.05 * column.n_present):
-        return specify(column, Kind.CATEGORICAL, f"{n} identifiers that recur, by its name")
+        return specify(
+            column, Kind.CATEGORICAL, f"{counted(n, 'recurring identifier')}, by its name"
+        )
     if n < 0.05 * column.n_present or column.n_present < _MIN_IDENTIFIER_ROWS:
         return None
     return specify(
         column,
         Kind.IDENTIFIER,
-        f"its name, and {n} distinct values in {column.n_present} cells; perhaps a group",
+        f"its name, and {counted(n, 'distinct value')} in {column.n_present} cells; "
+        "perhaps a group",
     )
 
 
@@ -289,7 +293,7 @@ def _as_number(column: Column) -> ColumnSpec | None:
         return specify(column, Kind.NUMERIC, reason)
     n_read = column.n_present - column.n_invalid_numbers
     found = column.number_format or NumberFormat()
-    reason = f"{n_read} of {column.n_present} cells read as numbers"
+    reason = f"{n_read} of {counted(column.n_present, 'cell')} read as numbers"
     if found.affixes:
         reason += f" with {' '.join(found.affixes)}"
     if found.decimal != ".":
@@ -305,7 +309,7 @@ def _as_date(column: Column) -> ColumnSpec | None:
     n_read = column.n_present - (column.moments.null_count() - column.n_missing)
     if n_read < MIN_PARSED * column.n_present:
         return None
-    reason = f"{n_read} of {column.n_present} cells read as {column.dates.format}"
+    reason = f"{n_read} of {counted(column.n_present, 'cell')} read as {column.dates.format}"
     if column.dates.is_ambiguous:
         reason += "; day and month could be the other way round"
     return specify(column, Kind.DATETIME, reason)
@@ -314,7 +318,8 @@ def _as_date(column: Column) -> ColumnSpec | None:
 def _as_words(column: Column) -> ColumnSpec:
     n = column.n_unique
     if not column.is_text:
-        return specify(column, Kind.CATEGORICAL, f"{n} distinct values of {column.series.dtype}")
+        reason = f"{counted(n, 'distinct value')} of {column.series.dtype}"
+        return specify(column, Kind.CATEGORICAL, reason)
     if _is_text_identifier(column):
         return specify(column, Kind.IDENTIFIER, f"{_all(column)}, and look like keys")
     share = n / column.n_present
@@ -324,7 +329,7 @@ def _as_words(column: Column) -> ColumnSpec:
             return specify(
                 column, Kind.TEXT, f"{n} distinct values, {n_words:.1f} words on average"
             )
-    return specify(column, Kind.CATEGORICAL, f"{n} distinct level{'s' if n != 1 else ''}")
+    return specify(column, Kind.CATEGORICAL, counted(n, "distinct level"))
 
 
 def _is_distinct(column: Column) -> bool:

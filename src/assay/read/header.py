@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from assay.errors import UserError
+from assay.read.wording import counted
 from assay.recipe import ReadRecipe
 
 _MISSING = frozenset(("", "NA", "N/A", "n/a", "na", "?", "-", "null", "NULL", "None", "NaN", "nan"))
@@ -131,7 +132,7 @@ def _given_names(
     if len(names) == n_cells - 1 and _ends_empty(rows):
         return Names(names, n_header_rows, (_trailing_note(),))
     raise UserError(
-        f"read.names holds {len(names)} names, the rows have {n_cells} cells",
+        f"read.names holds {counted(len(names), 'name')}, the rows have {counted(n_cells, 'cell')}",
         where=where,
         fix="Give one name for each column",
     )
@@ -148,11 +149,12 @@ def _named(header: list[str], n_cells: int, rows: list[list[str]], where: str) -
         if _ends_empty(rows):
             notes = (_trailing_note(),)
         else:
-            why = f"rows have {n_cells} cells, the header {len(cells)}: the first are row names"
+            why = f"rows have {n_cells} cells, the header {len(cells)}: the first is a row name"
             cells, notes = ["row_name", *cells], (("column named row_name", why, "read.names"),)
     elif len(cells) != n_cells:
         raise UserError(
-            f"the header has {len(cells)} cells ({', '.join(cells[:6])}), most rows have {n_cells}",
+            f"the header has {counted(len(cells), 'cell')} ({', '.join(cells[:6])}), "
+            f"most rows have {n_cells}",
             where=where,
             fix="Correct the header, or set read.separator, read.header or read.names",
         )

@@ -4,8 +4,7 @@ A raw table comes in, a schema goes out. Every column set aside and every cell
 lost to a cast is told to the ledger with the option that undoes it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
@@ -14,9 +13,13 @@ from assay.ledger import Ledger
 from assay.read.cast import infinite_error, strip_missing
 from assay.read.guess import Column, guess, look_at, specify
 from assay.read.numbers import find_number_format, is_ambiguous
+from assay.read.wording import counted, quoted
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
+
+STOP_AT_INFINITE = 'read.infinite = "error"'
+"""Undoes that infinite numbers count as missing."""
 
 _VOTE_ROWS = 2000
 
@@ -26,18 +29,15 @@ def infer_schema(
     recipe: Recipe,
     ledger: Ledger,
     *,
-    target: str = "",
     roles: Collection[str] = (),
 ) -> Schema:
-    """Decide the kind of every column but the target.
+    """Decide the kind of every column.
 
     Args:
-        table: Raw or typed columns, N rows.
-        recipe: `kinds`, `drop`, `read.missing`, `read.decimal` and
-            `read.infinite` are obeyed.
-        ledger: Told of columns dropped or set aside and of cells that a cast
-            loses.
-        target: Column to leave out.
+        table: Raw or typed columns without the target, N rows.
+        recipe: `kinds`, `read.missing`, `read.decimal` and `read.infinite` are
+            obeyed; `kinds` may name the target.
+        ledger: Told of columns set aside and of cells that a cast loses.
         roles: Columns used for groups, time or weights; they are carried as
             identifiers. A mapping also says what each is used for.
 
@@ -45,24 +45,19 @@ def infer_schema(
         The schema, columns in the order of the table.
 
     Raises:
-        UserError: `kinds`, `drop` or `roles` name an unknown column, a kind
-            set in the recipe fits no cell, or a numeric column holds an
-            infinite number and `read.infinite` is "error".
+        UserError: `kinds` or `roles` name an unknown column, or `roles` the
+            target; a kind set in the recipe fits no cell; a numeric column holds
+            an infinite number and `read.infinite` is "error".
 
     Example:
         >>> table = Table(pl.DataFrame({"age": ["31", "?", "40"], "sex": ["f", "m", "f"]}))
         >>> [str(spec.kind) for spec in infer_schema(table, Recipe(), Ledger()).columns]
         ['numeric', 'categorical']
     """
-    _check_names(table, recipe, target, roles)
-    decimal = _decimal_mark(table, recipe, target)
+    _check_names(table, recipe, roles)
+    decimal = _decimal_mark(table, recipe)
     specs = []
     for name in table.names:
-        if target and name == target:
-            continue
-        if name in recipe.drop and name not in roles:
-            ledger.add("column dropped", where=name, why="named in the recipe", undo="drop")
-            continue
         column = look_at(table.frame.get_column(name), recipe.read.missing, decimal)
         spec = _decide(column, recipe, table.source, roles)
         _tell(spec, column, recipe, ledger)
@@ -70,26 +65,35 @@ def infer_schema(
     return Schema(tuple(specs))
 
 
-def _check_names(table: Table, recipe: Recipe, target: str, roles: Collection[str]) -> None:
-    asked: list[tuple[str, Iterable[str]]] = [("kinds", recipe.kinds), ("drop", recipe.drop)]
-    asked.append(("the split or the weights", roles))
-    known = set(table.names) | {target, recipe.target}
-    for option, names in asked:
-        for name in names:
-            if name not in known:
-                raise UserError(
-                    f"{option} names the column {name!r}, which is not there",
-                    where=table.source,
-                    fix=did_you_mean(name, table.names),
-                )
+def _check_names(table: Table, recipe: Recipe, roles: Collection[str]) -> None:
+    uses = [("kinds", name) for name in recipe.kinds if name != recipe.target]
+    uses += [(_use_of(name, roles), name) for name in roles]
+    for use, name in uses:
+        if name in table.names:
+            continue
+        if name == recipe.target:
+            raise UserError(
+                f"{name!r} is the target, it cannot be the {use} too",
+                where=table.source,
+                fix="Name another column",
+            )
+        raise UserError(
+            f"{use} names the column {name!r}, which is not there",
+            where=table.source,
+            fix=did_you_mean(name, table.names),
+        )
 
 
-def _decimal_mark(table: Table, recipe: Recipe, target: str) -> str:
+def _use_of(name: str, roles: Collection[str]) -> str:
+    return str(roles[name]) if isinstance(roles, Mapping) else "the split or a weight"
+
+
+def _decimal_mark(table: Table, recipe: Recipe) -> str:
     # One column that certainly writes "1,5" decides for those that write "1,234".
     if recipe.read.decimal != "auto":
         return recipe.read.decimal
     for name, dtype in table.frame.schema.items():
-        if dtype != pl.String or name == target:
+        if dtype != pl.String:
             continue
         head = strip_missing(table.frame.get_column(name).head(_VOTE_ROWS), recipe.read.missing)
         if not head.str.contains(r"\d,\d").any():
@@ -103,13 +107,12 @@ def _decimal_mark(table: Table, recipe: Recipe, target: str) -> str:
 
 def _decide(column: Column, recipe: Recipe, source: str, roles: Collection[str]) -> ColumnSpec:
     if column.name in roles:
-        use = roles[column.name] if isinstance(roles, Mapping) else "the split or a weight"
-        return specify(column, Kind.IDENTIFIER, f"used as {use}")
+        return specify(column, Kind.IDENTIFIER, f"used as {_use_of(column.name, roles)}")
     chosen = recipe.kinds.get(column.name)
     if chosen is None:
         spec = guess(column)
     else:
-        spec = replace(specify(column, chosen, "set in the recipe"))
+        spec = specify(column, chosen, "set in the recipe")
         _check_chosen(column, spec, source)
     if spec.kind == Kind.NUMERIC:
         _check_infinite(column, recipe, source)
@@ -124,7 +127,9 @@ def _check_chosen(column: Column, spec: ColumnSpec, source: str) -> None:
     if fits_none or is_crowded:
         example = column.text.drop_nulls()[0] if column.is_text else column.series.drop_nulls()[0]
         reason = (
-            f"it has {spec.n_unique} values" if is_crowded else f"no cell fits, see {example!r}"
+            f"it has {counted(spec.n_unique, 'value')}"
+            if is_crowded
+            else f"no cell fits, see {example!r}"
         )
         raise UserError(
             f"{option_of(column.name, spec.kind)} cannot be: {reason}",
@@ -146,8 +151,8 @@ def option_of(name: str, kind: Kind | str) -> str:
         'kinds."my age" = "text"'
     """
     is_bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
-    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    key = name if is_bare else f'"{quoted}"'
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    key = name if is_bare else f'"{escaped}"'
     return f'kinds.{key} = "{kind}"'
 
 
@@ -158,18 +163,18 @@ def _tell(spec: ColumnSpec, column: Column, recipe: Recipe, ledger: Ledger) -> N
         undo = option_of(name, other) if name not in recipe.kinds else f"kinds.{name}"
         ledger.add("column set aside", where=name, why=f"{spec.kind}: {spec.reason}", undo=undo)
     if spec.n_invalid:
-        shown = ", ".join(repr(value) for value in column.invalid(spec, limit=3))
-        noun = "numbers" if spec.kind == Kind.NUMERIC else "dates"
+        shown = quoted(column.invalid(spec, limit=3))
+        noun = "a number" if spec.kind == Kind.NUMERIC else "a date"
         ledger.add(
-            f"{spec.n_invalid} cells read as missing",
+            f"{counted(spec.n_invalid, 'cell')} read as missing",
             where=name,
-            why=f"they are not {noun} like the others: {shown}",
+            why=f"not {noun} like the others: {shown}",
             undo=option_of(name, Kind.CATEGORICAL),
         )
     if spec.kind == Kind.NUMERIC and column.n_infinite:
         ledger.add(
-            f"{column.n_infinite} infinite numbers read as missing",
+            f"{counted(column.n_infinite, 'infinite number')} read as missing",
             where=name,
             why='read.infinite is "missing"',
-            undo='read.infinite = "error"',
+            undo=STOP_AT_INFINITE,
         )

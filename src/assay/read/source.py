@@ -5,6 +5,7 @@ are silent. This file chooses the reader and reads nothing itself.
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from assay.errors import UserError
@@ -21,6 +22,7 @@ from assay.read.content import Content, compression_of, decompress, from_bytes, 
 from assay.read.database import is_url, read_duckdb, read_sqlite, read_url
 from assay.read.delimited import read_delimited
 from assay.read.frames import read_frame
+from assay.read.wording import counted
 from assay.recipe import ReadRecipe
 from assay.table import Table
 
@@ -62,16 +64,38 @@ _BINARY_EXTENSIONS = {
 }
 
 
-def read_table(source: object, recipe: ReadRecipe, ledger: Ledger) -> Table:
+@dataclass(frozen=True)
+class NamedBytes:
+    r"""The bytes of a file, and what messages call it.
+
+    Attributes:
+        data: All of its bytes.
+        name: "standard input", or a file name, whose extension then counts.
+
+    Example:
+        >>> read_table(NamedBytes(b"a\n1\n", "upload.csv"), ReadRecipe(), Ledger()).source
+        'upload.csv'
+    """
+
+    data: bytes
+    name: str
+
+
+def read_table(
+    source: object, recipe: ReadRecipe, ledger: Ledger, *, allow_empty: bool = False
+) -> Table:
     r"""Read a table from wherever it is.
 
     Args:
         source: A path (str or Path), "-" for standard input, a database URL
             ("sqlite:///x.db", "duckdb:///x.duckdb", "postgresql://..."), the
-            bytes of a file, a data frame or another object in memory (see
-            `read_frame`), or a `Table`, which is returned as it is.
+            bytes of a file (`NamedBytes` if messages shall name it), a data
+            frame or another object in memory (see `read_frame`), or a `Table`,
+            which is returned as it is.
         recipe: How to read text files, and which query or sheet.
         ledger: Told of everything skipped, dropped or converted.
+        allow_empty: Whether delimited text may end after its header; it is an
+            error otherwise.
 
     Returns:
         The table. Delimited text gives text columns only, cells as they stand;
@@ -86,22 +110,41 @@ def read_table(source: object, recipe: ReadRecipe, ledger: Ledger) -> Table:
     """
     if isinstance(source, Table):
         return source
+    if isinstance(source, str) and is_url(source):
+        return read_url(source, recipe, ledger)
+    content = _content_of(source)
+    if content is None:
+        return read_frame(source, ledger)
+    return _read_content(content, recipe, ledger, allow_empty=allow_empty)
+
+
+def standard_input() -> NamedBytes:
+    """Read all of standard input, which can be done only once.
+
+    Raises:
+        UserError: It is closed.
+    """
+    if sys.stdin is None:
+        raise UserError("it is closed", where="standard input", fix="Give a file")
+    return NamedBytes(sys.stdin.buffer.read(), "standard input")
+
+
+def _content_of(source: object) -> Content | None:
+    """Return the bytes of a source that has some, or None."""
+    if isinstance(source, str) and source == "-":
+        source = standard_input()
     if isinstance(source, bytes | bytearray | memoryview):
-        return _read_content(from_bytes(bytes(source), "bytes"), recipe, ledger)
-    if isinstance(source, str):
-        if source == "-":
-            data = sys.stdin.buffer.read()
-            return _read_content(from_bytes(data, "standard input"), recipe, ledger)
-        if is_url(source):
-            return read_url(source, recipe, ledger)
-        if not source:
-            raise UserError("the path is empty", fix="Give the path of a table")
-    if isinstance(source, str | Path):
-        return _read_content(open_path(Path(source)), recipe, ledger)
-    return read_frame(source, ledger)
+        source = NamedBytes(bytes(source), "bytes")
+    if isinstance(source, NamedBytes):
+        return from_bytes(source.data, source.name)
+    if isinstance(source, str) and not source:
+        raise UserError("the path is empty", fix="Give the path of a table")
+    return open_path(Path(source)) if isinstance(source, str | Path) else None
 
 
-def _read_content(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Table:
+def _read_content(
+    content: Content, recipe: ReadRecipe, ledger: Ledger, *, allow_empty: bool
+) -> Table:
     compression = compression_of(content.head(_HEAD_BYTES))
     if compression:
         content = decompress(content, compression, ledger)
@@ -117,7 +160,10 @@ def _read_content(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Table
     if table is not None:
         return table
     _check_not_foreign(content, head)
-    return _read_text(content, head, recipe, ledger)
+    if _is_json(content, head):
+        reader = read_json_lines if is_json_lines(content) else read_json
+        return reader(content, ledger)
+    return read_delimited(content, recipe, ledger, allow_empty=allow_empty)
 
 
 def _read_by_magic(
@@ -139,14 +185,10 @@ def _read_by_magic(
     return None
 
 
-def _read_text(content: Content, head: bytes, recipe: ReadRecipe, ledger: Ledger) -> Table:
+def _is_json(content: Content, head: bytes) -> bool:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    is_json = start[:1] in (b"[", b"{") and content.extension not in _TEXT_EXTENSIONS
-    if is_json or content.extension in (".json", ".jsonl", ".ndjson"):
-        if is_json_lines(content):
-            return read_json_lines(content, ledger)
-        return read_json(content, ledger)
-    return read_delimited(content, recipe, ledger)
+    begins_so = start[:1] in (b"[", b"{") and content.extension not in _TEXT_EXTENSIONS
+    return begins_so or content.extension in (".json", ".jsonl", ".ndjson")
 
 
 def _on_disk(content: Content, what: str) -> Path:
@@ -172,7 +214,7 @@ def _check_workbook(content: Content) -> None:
     if any(name.startswith("xl/") for name in names) or "content.xml" in names:
         return
     raise UserError(
-        f"this is a zip archive of {len(names)} files ({', '.join(names[:4])})",
+        f"this is a zip archive of {counted(len(names), 'file')} ({', '.join(names[:4])})",
         where=content.name,
         fix="Unpack it and give the table inside",
     )

@@ -90,6 +90,34 @@ def auto_epochs(n_train: int) -> int:
     return max(round(shrunk), _MIN_AUTO_EPOCHS)
 
 
+def losses_of_others(losses: np.ndarray, repeat: tuple[int, ...]) -> np.ndarray:
+    """Return for each member the mean validation loss of the others of its repeat.
+
+    A member chooses its epoch by these, so that the rows it is judged by have no
+    part in the choice: chosen by its own, shuffled labels gave an AUROC of 0.61 on
+    80 rows. A member that is alone in its repeat goes by its own loss.
+
+    Args:
+        losses: Validation loss of each member, shape (K,); one that is not finite
+            is left out.
+        repeat: Number of each member's repeat.
+
+    Example:
+        >>> losses_of_others(np.array([1.0, 2.0, 6.0, 5.0]), (0, 0, 0, 1)).tolist()
+        [4.0, 3.5, 1.5, 5.0]
+    """
+    is_finite = np.isfinite(losses)
+    known = np.where(is_finite, losses, 0.0)
+    number = np.asarray(repeat)
+    result = np.where(is_finite, losses, np.inf)
+    for idx in range(len(losses)):
+        others = (number == number[idx]) & (np.arange(len(losses)) != idx)
+        if others.any():
+            n_known = np.count_nonzero(is_finite & others)
+            result[idx] = known[others].sum() / n_known if n_known else np.inf
+    return result
+
+
 def train_population(
     network: Network, lesson: Lesson, recipe: TrainRecipe, *, seed: int, observer: Observer
 ) -> History:
@@ -150,10 +178,10 @@ class _Run:
         if self.recipe.hold_then_fade:
             self.network.body.set_dropout(self.dropout * flat_cosine((epoch - 1) / self.n_epochs))
         self.network.train()
-        order, mask = self._shuffle()
+        order = self._shuffle()
         total = torch.zeros(self.network.n_members, device=order.device)
         y_all = self.lesson.y[order]
-        weight_all = self._weights(order, mask, y_all)
+        weight_all = self._weights(order, y_all)
         batches = self.lesson.rows.batches(order, self.batch_size)
         for step, inputs in zip(range(self.n_steps), batches, strict=False):
             span = slice(step * self.batch_size, (step + 1) * self.batch_size)
@@ -172,21 +200,27 @@ class _Run:
         self.optimizer.step()
         return by_member.detach()
 
-    def _shuffle(self) -> tuple[Tensor, Tensor | None]:
-        """Return each member's rows in new order (K, M), and its padding mask if any."""
+    def _shuffle(self) -> Tensor:
+        """Return each member's rows in new order, shape (K, M).
+
+        A member with fewer rows than the largest begins anew until it has as many.
+        """
         train = self.lesson.train
-        order = train.row_idx.clone()
+        order = torch.empty_like(train.row_idx)
+        n_rows = order.shape[1]
         for member_idx, (count, generator) in enumerate(
             zip(train.counts, self.generators, strict=True)
         ):
-            shuffled = torch.randperm(count, generator=generator)
-            order[member_idx, :count] = train.row_idx[member_idx, shuffled]
-        device = self.lesson.rows.device
-        return order.to(device), train.mask().to(device) if train.is_ragged else None
+            passes = -(-n_rows // count)
+            shuffled = torch.cat(
+                [torch.randperm(count, generator=generator) for _ in range(passes)]
+            )
+            order[member_idx] = train.row_idx[member_idx, shuffled[:n_rows]]
+        return order.to(self.lesson.rows.device)
 
-    def _weights(self, order: Tensor, mask: Tensor | None, y: Tensor) -> Tensor | None:
-        """Combine padding, sample weights and class weights (K, M), or None for all 1."""
-        parts = [] if mask is None else [mask]
+    def _weights(self, order: Tensor, y: Tensor) -> Tensor | None:
+        """Combine sample weights and class weights (K, M), or None for all 1."""
+        parts = []
         if self.lesson.weight is not None:
             parts.append(self.lesson.weight[order])
         if self.lesson.class_weight is not None:
@@ -204,8 +238,9 @@ class _Run:
         if self.recipe.keep == "last" or not is_validation:
             self.history.best_epoch[:] = epoch
             return is_validation
-        improved = losses < self.best_loss
-        self.best_loss[improved] = losses[improved]
+        judged = losses_of_others(losses, self.lesson.repeat)
+        improved = judged < self.best_loss
+        self.best_loss[improved] = judged[improved]
         self.history.best_epoch[improved] = epoch
         chosen = torch.from_numpy(np.flatnonzero(improved)).to(self.lesson.rows.device)
         if len(chosen):

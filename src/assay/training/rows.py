@@ -42,11 +42,6 @@ class RowSet:
             row_idx[member_idx, len(chosen) :] = chosen[0] if len(chosen) else 0
         return cls(torch.from_numpy(row_idx), counts)
 
-    @property
-    def is_ragged(self) -> bool:
-        """Whether members have different numbers of rows."""
-        return len(set(self.counts)) > 1
-
     def mask(self) -> Tensor:
         """Return 1 for rows and 0 for padding, shape (K, M), float32."""
         counts = torch.tensor(self.counts)[:, None]
@@ -146,7 +141,8 @@ class Lesson:
         rows: N encoded rows.
         y: Class indices, shape (N,), int64.
         train: Rows each member learns from.
-        validation: Rows that choose each member's epoch; may be empty.
+        validation: Rows each member is validated on; may be empty.
+        repeat: Number of the repeat that each member belongs to.
         weight: Sample weights, shape (N,), float32, or None for all 1.
         class_weight: Shape (K, C), float32, or None for all 1.
     """
@@ -155,6 +151,7 @@ class Lesson:
     y: Tensor
     train: RowSet
     validation: RowSet
+    repeat: tuple[int, ...]
     weight: Tensor | None = None
     class_weight: Tensor | None = None
 

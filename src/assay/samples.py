@@ -1,0 +1,236 @@
+"""From a source to samples: read, prepare, split, encode.
+
+Comes in: a source and a recipe. Goes out: encoded rows with their classes, and who
+learns from which. Training starts from here; the raw and the typed table are gone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from assay.encode import Arrays, TableEncoder, TargetEncoder, take_labelled
+from assay.errors import UserError
+from assay.ledger import Ledger
+from assay.predict import Preparation
+from assay.read import read_table
+from assay.recipe import Recipe
+from assay.roles import Roles, read_roles
+from assay.schema import Kind
+from assay.split import Split, duplicate_groups, make_split, must_repeat
+from assay.table import Table
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Labelled rows, encoded and split.
+
+    Attributes:
+        target: The classes.
+        preparation: Raw table to typed table.
+        encoder: Typed table to arrays.
+        arrays: N encoded rows.
+        y: Class indices, shape (N,).
+        split: Who learns from which rows.
+        roles: Groups, time and weights of the rows.
+        typical: Quantiles of the numeric raw columns, for golden rows.
+        row_hashes: Of the features of each row, shape (N,), uint64; empty where equal
+            rows are bound to occur.
+    """
+
+    target: TargetEncoder
+    preparation: Preparation
+    encoder: TableEncoder
+    arrays: Arrays
+    y: np.ndarray
+    split: Split
+    roles: Roles
+    typical: dict[str, list[float]]
+    row_hashes: np.ndarray
+
+
+@dataclass(frozen=True)
+class HeldOutRows:
+    """Rows that nothing learns from: M encoded rows, classes (M,), groups (M,) or None."""
+
+    arrays: Arrays
+    y: np.ndarray
+    groups: np.ndarray | None = None
+
+
+@dataclass
+class _Typed:
+    """Typed rows with their classes; `table` is given up once it is encoded."""
+
+    target: TargetEncoder
+    preparation: Preparation
+    table: Table
+    y: np.ndarray
+    roles: Roles
+
+
+def read_samples(
+    source: object, recipe: Recipe, ledger: Ledger, *, on_stage: Callable[[str], None]
+) -> Samples:
+    """Read, prepare, split and encode.
+
+    Args:
+        source: A path, "-", a database URL, or a table in memory.
+        recipe: All choices.
+        ledger: Told of every decision.
+        on_stage: Is told when reading is done.
+
+    Raises:
+        UserError: Anything about the data or the recipe that the caller can mend.
+    """
+    typed = _read_typed(source, recipe, ledger, on_stage=on_stage)
+    features = typed.table.frame.select([spec.name for spec in typed.preparation.schema.features])
+    is_grid = must_repeat(features)
+    split = make_split(
+        typed.y,
+        recipe.split,
+        seed=recipe.seed,
+        groups=typed.roles.groups,
+        time=typed.roles.time,
+        duplicate_of=None if is_grid else duplicate_groups(features),
+        n_classes=typed.target.n_classes,
+        class_names=typed.target.classes,
+        ledger=ledger,
+    )
+    _tell_copies(features, ledger, is_grid=is_grid)
+    row_hashes = np.zeros(0, np.uint64) if is_grid else features.hash_rows().to_numpy()
+    del features
+    return _encode(typed, split, row_hashes, recipe, ledger)
+
+
+def read_test(source: object, samples: Samples, recipe: Recipe, ledger: Ledger) -> HeldOutRows:
+    """Read a test table, and tell which of its rows were learnt from.
+
+    Raises:
+        UserError: It does not fit the training table, or names an unknown class.
+    """
+    if recipe.split.holdout:
+        raise UserError(
+            "a test table and split.holdout were both given",
+            where=f"split.holdout = {recipe.split.holdout}",
+            fix="Choose one of them: held-out rows would neither train nor test",
+        )
+    table = read_table(source, recipe.read, ledger)
+    missing = recipe.read.missing
+    features, y = take_labelled(table, samples.target, ledger, missing=missing)
+    typed = samples.preparation.apply(features, recipe, is_training=False)
+    names = [spec.name for spec in samples.preparation.schema.features]
+    hashes = typed.frame.select(names).hash_rows().to_numpy()
+    n_known = int(np.isin(hashes, samples.row_hashes).sum())
+    if n_known:
+        ledger.add(
+            f"{n_known} test rows kept",
+            where=table.source,
+            why=f"{n_known} of {len(y)} test rows equal rows that were learnt from, "
+            "so that the test is too easy",
+        )
+    return HeldOutRows(samples.encoder.transform(typed), y)
+
+
+def held_out(samples: Samples) -> HeldOutRows:
+    """Return the rows that the split held out for a test."""
+    rows, groups = samples.split.test, samples.roles.groups
+    arrays = samples.arrays.take(np.flatnonzero(rows))
+    return HeldOutRows(arrays, samples.y[rows], None if groups is None else groups[rows])
+
+
+def _read_typed(
+    source: object, recipe: Recipe, ledger: Ledger, *, on_stage: Callable[[str], None]
+) -> _Typed:
+    """Read and cast; the raw table is gone when this returns."""
+    table = read_table(source, recipe.read, ledger)
+    target = _fit_target(table, recipe)
+    features, y = take_labelled(table, target, ledger, missing=recipe.read.missing)
+    del table
+    roles = read_roles(features, recipe)
+    on_stage("preparing")
+    preparation = Preparation.fit(features, recipe, ledger, roles=roles.names)
+    if not preparation.schema.features:
+        raise UserError(
+            "no usable column is left to predict from",
+            where=features.source,
+            fix="'assay inspect' tells why each column is set aside; kinds.NAME overrides it",
+        )
+    typed = preparation.apply(features, recipe, is_training=True)
+    return _Typed(target, preparation, typed, y, roles)
+
+
+def _fit_target(table: Table, recipe: Recipe) -> TargetEncoder:
+    if not recipe.target:
+        raise UserError(
+            "no target was given",
+            where=table.source,
+            fix=f"Name the column to predict, one of {', '.join(table.names[:12])}",
+        )
+    column = table.column(recipe.target)
+    target = TargetEncoder.fit(
+        column,
+        missing=recipe.read.missing,
+        where=table.source,
+        is_categorical=recipe.kinds.get(recipe.target) == Kind.CATEGORICAL,
+    )
+    if recipe.model.output == "sigmoid" and target.n_classes > 2:
+        raise UserError(
+            f"the sigmoid form needs two classes, the target has {target.n_classes}",
+            where="model.output",
+            fix='Use "softmax"',
+        )
+    return target
+
+
+def _tell_copies(features: pl.DataFrame, ledger: Ledger, *, is_grid: bool) -> None:
+    n_copies = features.height - features.hash_rows().n_unique()
+    if is_grid:
+        ledger.add(
+            "equal rows treated as different samples",
+            where="split",
+            why=f"the columns have fewer combinations of values than the {features.height} rows",
+            undo="split.group, to keep rows together",
+        )
+    elif n_copies:
+        ledger.add(
+            "copies kept on one side of every split",
+            where="split",
+            why=f"{n_copies} of {features.height} rows repeat another row's features",
+        )
+
+
+def _encode(
+    typed: _Typed, split: Split, row_hashes: np.ndarray, recipe: Recipe, ledger: Ledger
+) -> Samples:
+    """Encode; the typed table is gone when this returns."""
+    table, schema = typed.table, typed.preparation.schema
+    has_test = bool(split.test.any())
+    learnable = table.take(np.flatnonzero(~split.test)) if has_test else table
+    encoder = TableEncoder.fit(learnable, schema, recipe.encode, ledger)
+    arrays = encoder.transform(table)
+    typical = _typical(table, typed.preparation)
+    typed.table = table.take(np.zeros(0, dtype=np.int64))
+    return Samples(
+        typed.target,
+        typed.preparation,
+        encoder,
+        arrays,
+        typed.y,
+        split,
+        typed.roles,
+        typical,
+        row_hashes,
+    )
+
+
+def _typical(typed: Table, preparation: Preparation) -> dict[str, list[float]]:
+    """Return three quantiles of each numeric column that is read and kept."""
+    typical = {}
+    for spec in preparation.raw_schema.columns:
+        if spec.kind == Kind.NUMERIC and spec.name in typed.names:
+            column = typed.column(spec.name).cast(pl.Float64)
+            values = [column.quantile(share, "linear") for share in (0.25, 0.5, 0.75)]
+            typical[spec.name] = [float(value) for value in values if value is not None]
+    return typical
