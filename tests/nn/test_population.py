@@ -7,7 +7,7 @@ from torch import nn
 from assay.errors import UserError
 from assay.nn import Population, PopulationLinear
 from assay.recipe import TrainRecipe
-from assay.training.loss import member_losses, sample_losses
+from assay.training.loss import loss_weights, sample_losses
 from assay.training.optimizer import make_optimizer, set_rates
 
 TORCH_ACTIVATIONS = {
@@ -88,7 +88,7 @@ def test_training_equals_torch_step_by_step(name, dtype, tolerance, n_members):
         set_rates(optimizer, recipe, step / 30)
         optimizer.zero_grad()
         losses = sample_losses(population(x[rows]), y[rows].expand(n_members, -1))
-        member_losses(losses, None).sum().backward()
+        torch.autograd.backward(losses, loss_weights(None, losses.shape, dtype=dtype))
         optimizer.step()
         for member_idx, (network, own) in enumerate(zip(plain, plain_optimizers, strict=True)):
             own.zero_grad()

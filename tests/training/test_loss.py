@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from assay.training.loss import member_losses, sample_losses
+from assay.training.loss import loss_weights, sample_losses
 
 LOGITS = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
 Y = torch.tensor([[0, 1, 2, 0, 1], [2, 2, 1, 0, 0]])
@@ -11,7 +11,8 @@ Y = torch.tensor([[0, 1, 2, 0, 1], [2, 2, 1, 0, 0]])
 
 def test_softmax_form_equals_cross_entropy():
     for smoothing in (0.0, 0.1):
-        found = member_losses(sample_losses(LOGITS, Y, label_smoothing=smoothing), None)
+        losses = sample_losses(LOGITS, Y, label_smoothing=smoothing)
+        found = (losses * loss_weights(None, losses.shape)).sum(dim=1)
         for member_idx in range(2):
             expected = F.cross_entropy(LOGITS[member_idx], Y[member_idx], label_smoothing=smoothing)
             torch.testing.assert_close(found[member_idx], expected)
@@ -30,5 +31,6 @@ def test_sigmoid_form_equals_softmax_of_two_logits():
 
 def test_weights_make_a_weighted_mean():
     losses = torch.tensor([[1.0, 2.0, 6.0]])
-    assert float(member_losses(losses, torch.tensor([[1.0, 1.0, 0.0]]))) == 1.5
-    assert float(member_losses(losses, torch.tensor([[0.0, 0.0, 0.0]]))) == 0.0
+    for weight, mean in (([1.0, 1.0, 0.0], 1.5), ([0.0, 0.0, 0.0], 0.0), ([2.0, 1.0, 1.0], 2.5)):
+        weights = loss_weights(torch.tensor([weight]), (1, 3))
+        assert (losses * weights).sum().item() == mean

@@ -145,7 +145,7 @@ class Population(nn.Module):
         self.n_members = n_members
         self.activation: Activation = activation
         self.dropout = dropout
-        self._activate = ACTIVATIONS[activation]
+        self.activate = ACTIVATIONS[activation]
         gains = [1.0 / math.sqrt(max(width, 1)) if init == "ntk" else 1.0 for width in widths]
         self.layers = nn.ModuleList(
             PopulationLinear(n_members, widths[idx], widths[idx + 1], gain=gains[idx])
@@ -194,9 +194,9 @@ class Population(nn.Module):
         self._check_shape(x)
         if x.dim() == 2:
             x = x.expand(self.n_members, -1, -1)  # (B, F) -> (K, B, F)
-        *hidden, last = self.linears()
+        *hidden, last = self.layers
         for layer, dropout in zip(hidden, self.dropouts, strict=True):
-            x = dropout(self._activate(layer(x)))
+            x = dropout(self.activate(layer(x)))
         result: Tensor = last(x)
         return result
 

@@ -16,9 +16,10 @@ from assay.errors import UserError
 from assay.nn.network import Encoded, Network
 from assay.recipe import TrainRecipe
 from assay.training.device import computing
-from assay.training.loss import member_losses, sample_losses
+from assay.training.gradients import closed_form_gradients, has_closed_form
+from assay.training.loss import loss_weights, sample_losses
 from assay.training.optimizer import make_optimizer, parameter_groups, set_rates
-from assay.training.rows import Lesson
+from assay.training.rows import Lesson, in_batches
 from assay.training.schedule import flat_cosine
 
 _AUTO_EPOCHS = 64
@@ -164,6 +165,8 @@ class _Run:
             self.n_steps -= 1
         self.history = History()
         self.dropout = network.body.dropout
+        self.is_plain = has_closed_form(network, recipe)
+        self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(parameter_groups(network, recipe), recipe)
         self.generators = [
             torch.Generator().manual_seed((seed * 7_919 + 104_729 + idx) % 2**63)
@@ -179,26 +182,31 @@ class _Run:
             self.network.body.set_dropout(self.dropout * flat_cosine((epoch - 1) / self.n_epochs))
         self.network.train()
         order = self._shuffle()
+        y = self.lesson.y[order]
+        inputs = self.lesson.rows.batches(order, self.batch_size)
+        classes = in_batches(y, self.batch_size)
+        weights = self._loss_weights(order, y)
         total = torch.zeros(self.network.n_members, device=order.device)
-        y_all = self.lesson.y[order]
-        weight_all = self._weights(order, y_all)
-        batches = self.lesson.rows.batches(order, self.batch_size)
-        for step, inputs in zip(range(self.n_steps), batches, strict=False):
-            span = slice(step * self.batch_size, (step + 1) * self.batch_size)
+        batches = zip(range(self.n_steps), inputs, classes, weights, strict=False)
+        for step, batch_inputs, batch_y, batch_weights in batches:
             done = (epoch - 1) * self.n_steps + step
             set_rates(self.optimizer, self.recipe, done / (self.n_epochs * self.n_steps))
-            weight = None if weight_all is None else weight_all[:, span]
-            total += self._step(inputs, y_all[:, span], weight)
+            losses = self._step(batch_inputs, batch_y, batch_weights)
+            total += (losses * batch_weights).sum(dim=1)
         self.history.train_loss.append((total / self.n_steps).cpu().numpy())
 
-    def _step(self, inputs: Encoded, y: Tensor, weight: Tensor | None) -> Tensor:
-        self.optimizer.zero_grad(set_to_none=True)
-        logits = self.network(inputs)
-        losses = sample_losses(logits.float(), y, label_smoothing=self.recipe.label_smoothing)
-        by_member = member_losses(losses, weight)
-        torch.autograd.backward(by_member.sum())
+    def _step(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
+        """Take one step; returns the loss of each sample, shape (K, B)."""
+        if self.is_plain:
+            losses = closed_form_gradients(self.network, inputs.features, y, weights)
+        else:
+            for parameter in self.parameters:
+                parameter.grad = None
+            logits = self.network(inputs).float()
+            losses = sample_losses(logits, y, label_smoothing=self.recipe.label_smoothing)
+            torch.autograd.backward(losses, weights)
         self.optimizer.step()
-        return by_member.detach()
+        return losses.detach()
 
     def _shuffle(self) -> Tensor:
         """Return each member's rows in new order, shape (K, M).
@@ -206,28 +214,30 @@ class _Run:
         A member with fewer rows than the largest begins anew until it has as many.
         """
         train = self.lesson.train
-        order = torch.empty_like(train.row_idx)
-        n_rows = order.shape[1]
-        for member_idx, (count, generator) in enumerate(
-            zip(train.counts, self.generators, strict=True)
-        ):
-            passes = -(-n_rows // count)
-            shuffled = torch.cat(
-                [torch.randperm(count, generator=generator) for _ in range(passes)]
-            )
-            order[member_idx] = train.row_idx[member_idx, shuffled[:n_rows]]
+        n_rows = train.row_idx.shape[1]
+        shuffled = [
+            _repeated_shuffle(count, n_rows, generator)
+            for count, generator in zip(train.counts, self.generators, strict=True)
+        ]
+        order = train.row_idx.gather(1, torch.stack(shuffled))
         return order.to(self.lesson.rows.device)
 
-    def _weights(self, order: Tensor, y: Tensor) -> Tensor | None:
-        """Combine sample weights and class weights (K, M), or None for all 1."""
+    def _loss_weights(self, order: Tensor, y: Tensor) -> list[Tensor]:
+        """Return the weights of each batch's losses, (K, B) each."""
         parts = []
         if self.lesson.weight is not None:
             parts.append(self.lesson.weight[order])
         if self.lesson.class_weight is not None:
             parts.append(self.lesson.class_weight.gather(1, y))
         if not parts:
-            return None
-        return torch.stack(parts).prod(dim=0)
+            full, n_rest = divmod(order.shape[1], self.batch_size)
+            sizes = [self.batch_size] * full + [n_rest] * (n_rest > 0)
+            device = order.device
+            even = {n: loss_weights(None, (len(order), n)).to(device) for n in set(sizes)}
+            return [even[n_samples] for n_samples in sizes]
+        weight = torch.stack(parts).prod(dim=0)
+        batches = in_batches(weight, self.batch_size)
+        return [loss_weights(batch, tuple(batch.shape)) for batch in batches]
 
     def validate(self, epoch: int) -> bool:
         """Measure validation log loss and remember improved members."""
@@ -295,3 +305,12 @@ class _Run:
                 where=f"train.learning_rate = {self.recipe.learning_rate}",
                 fix="Choose a smaller learning rate",
             )
+
+
+def _repeated_shuffle(count: int, n_rows: int, generator: torch.Generator) -> Tensor:
+    """Return `n_rows` positions below `count`: one shuffle after the other."""
+    if count == n_rows:
+        return torch.randperm(count, generator=generator)
+    passes = -(-n_rows // count)
+    shuffles = [torch.randperm(count, generator=generator) for _ in range(passes)]
+    return torch.cat(shuffles)[:n_rows]

@@ -1,6 +1,8 @@
 """Losses of a population: the members' mean losses, summed.
 
-Members share no weight, so each one's gradient is that of its own mean loss.
+Members share no parameter, so each one's gradient is that of its own mean loss. The
+means are taken by `torch.autograd.backward(losses, loss_weights)`, which spares the
+backward pass of a sum and a division.
 """
 
 import torch
@@ -29,10 +31,21 @@ def sample_losses(logits: Tensor, y: Tensor, *, label_smoothing: float = 0.0) ->
     return losses.view(y.shape)
 
 
-def member_losses(losses: Tensor, weight: Tensor | None) -> Tensor:
-    """Return each member's weighted mean of `losses` (K, B), shape (K,)."""
+def loss_weights(
+    weight: Tensor | None, shape: tuple[int, ...], *, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Return weights whose sum over a member's batch is 1: they make a mean of losses.
+
+    Args:
+        weight: Weight of each sample, shape (..., B), at least 0; None for all 1.
+        shape: Shape of the losses.
+        dtype: Of the losses.
+
+    Example:
+        >>> loss_weights(torch.tensor([[1.0, 3.0]]), (1, 2))
+        tensor([[0.2500, 0.7500]])
+    """
     if weight is None:
-        return losses.mean(dim=1)
-    return (losses * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(
-        torch.finfo(losses.dtype).tiny
-    )
+        return torch.full(shape, 1.0 / shape[-1], dtype=dtype)
+    total = weight.sum(dim=-1, keepdim=True)
+    return weight / total.clamp_min(torch.finfo(weight.dtype).tiny)

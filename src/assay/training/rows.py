@@ -133,6 +133,22 @@ class EncodedRows:
             yield slice(start, min(start + size, n_rows))
 
 
+def in_batches(part: Tensor, batch_size: int) -> list[Tensor]:
+    """Cut (K, M) into consecutive (K, B), each contiguous; the last may be smaller.
+
+    Example:
+        >>> [batch.tolist() for batch in in_batches(torch.tensor([[1, 2, 3], [4, 5, 6]]), 2)]
+        [[[1, 2], [4, 5]], [[3], [6]]]
+    """
+    n_members, n_rows = part.shape
+    n_full = n_rows // batch_size
+    full = part[:, : n_full * batch_size].view(n_members, n_full, batch_size)
+    batches = list(full.transpose(0, 1).contiguous().unbind(0))
+    if n_rows % batch_size:
+        batches.append(part[:, n_full * batch_size :].contiguous())
+    return batches
+
+
 @dataclass(frozen=True)
 class Lesson:
     """What there is to learn from.
