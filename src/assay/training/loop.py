@@ -5,6 +5,7 @@ Goes out: the trained network and its history. Nothing is read or written here.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from assay.training.schedule import flat_cosine
 _AUTO_EPOCHS = 64
 _AUTO_EPOCHS_ROWS = 10_000  # above this, epochs shrink so that cost grows slower than rows
 _MIN_AUTO_EPOCHS = 12
+_GATHERED_ROWS = 1 << 15  # of each member, at once
 
 
 class Observer(Protocol):
@@ -181,19 +183,26 @@ class _Run:
         if self.recipe.hold_then_fade:
             self.network.body.set_dropout(self.dropout * flat_cosine((epoch - 1) / self.n_epochs))
         self.network.train()
-        order = self._shuffle()
-        y = self.lesson.y[order]
-        inputs = self.lesson.rows.batches(order, self.batch_size)
-        classes = in_batches(y, self.batch_size)
-        weights = self._loss_weights(order, y)
-        total = torch.zeros(self.network.n_members, device=order.device)
-        batches = zip(range(self.n_steps), inputs, classes, weights, strict=False)
-        for step, batch_inputs, batch_y, batch_weights in batches:
+        total = torch.zeros(self.network.n_members, device=self.lesson.rows.device)
+        batches = zip(range(self.n_steps), self._batches(), strict=False)
+        for step, (inputs, y, weights) in batches:
             done = (epoch - 1) * self.n_steps + step
             set_rates(self.optimizer, self.recipe, done / (self.n_epochs * self.n_steps))
-            losses = self._step(batch_inputs, batch_y, batch_weights)
-            total += (losses * batch_weights).sum(dim=1)
+            total += (self._step(inputs, y, weights) * weights).sum(dim=1)
         self.history.train_loss.append((total / self.n_steps).cpu().numpy())
+
+    def _batches(self) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
+        """Yield inputs, classes (K, B) and loss weights (K, B) of each batch, in new order.
+
+        Classes and weights are gathered for many batches at once, but not for all rows
+        of a large table.
+        """
+        size = self.batch_size * max(_GATHERED_ROWS // self.batch_size, 1)
+        for order in torch.split(self._shuffle(), size, dim=1):
+            y = self.lesson.y[order]
+            inputs = self.lesson.rows.batches(order, self.batch_size)
+            classes, weights = in_batches(y, self.batch_size), self._loss_weights(order, y)
+            yield from zip(inputs, classes, weights, strict=True)
 
     def _step(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
         """Take one step; returns the loss of each sample, shape (K, B)."""

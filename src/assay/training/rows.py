@@ -15,7 +15,7 @@ from assay.encode.arrays import Arrays
 from assay.nn.network import Encoded, Network, RowTensors
 
 CACHE_BYTES = 128 << 20  # encoded inputs of all members are kept below this size
-_SPAN_NUMBERS = 1 << 22  # inputs or activations of one layer while evaluating
+_SPAN_NUMBERS = 1 << 20  # inputs or activations of one layer while evaluating
 _CHUNK_BYTES = 32 << 20  # batches are gathered in chunks of about this size
 
 
