@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench
+.PHONY: help setup demo test check format bench peers
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -34,7 +34,12 @@ format: $(STAMP)  ## rewrite the code in the one format
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## run the benchmarks, one after another, and print their figures
-	@for file in $(sort $(wildcard benchmarks/*.py)); do \
-	    echo "== $$file"; $(BIN)/python "$$file" || exit 1; \
+peers:  ## install what benchmarks/accuracy.py compares with, into .venv-peers
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
+	    -r benchmarks/peers.txt
+
+bench: $(STAMP)  ## run the benchmarks that need no files, and print their figures
+	@for name in start_up population_speed encode_speed memory recipes_of_the_tutorials; do \
+	    echo "== $$name"; $(BIN)/python "benchmarks/$$name.py" || exit 1; \
 	done

@@ -1,0 +1,85 @@
+"""The story: options of a training reach the training."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import assay
+
+FAST = {"model.hidden": [16], "train.epochs": 15, "evaluate.bootstrap": 100}
+
+
+def unbalanced(seed: int = 0, n_rows: int = 300) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n_rows)
+    y = np.where(x + rng.normal(size=n_rows) > 1.8, "rare", "common")
+    return pl.DataFrame({"x": x, "z": rng.normal(size=n_rows), "w": rng.random(n_rows), "y": y})
+
+
+def rare_proba(model: assay.Model, frame: pl.DataFrame) -> float:
+    return float(model.predict_proba(frame)[:, 1].mean())
+
+
+def test_balanced_class_weights_raise_the_rare_class():
+    frame = unbalanced()
+    plain = {**FAST, "evaluate.calibration": "none"}
+    even = assay.train(frame, "y", options=plain)
+    balanced = assay.train(frame, "y", options={**plain, "train.class_weight": "balanced"})
+    assert rare_proba(balanced, frame) > 1.5 * rare_proba(even, frame)
+
+
+def test_sample_weights_are_no_feature_and_change_the_members():
+    frame = unbalanced()
+    plain = assay.train(frame.drop("w"), "y", options=FAST)
+    weighted = assay.train(frame, "y", options={**FAST, "train.sample_weight": "w"})
+    assert weighted.schema["w"].kind == "identifier"
+    name = "body.layers.0.weight"
+    assert plain.members[name].shape == weighted.members[name].shape
+    assert not np.array_equal(plain.members[name], weighted.members[name])
+
+
+def test_the_sigmoid_form_gives_two_probabilities():
+    frame = unbalanced()
+    model = assay.train(frame, "y", options={**FAST, "model.output": "sigmoid"})
+    proba = model.predict_proba(frame)
+    assert proba.shape == (300, 2)
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0, atol=1e-6)
+    assert model.evaluation["validation"]["scores"]["auroc"]["estimate"] > 0.7
+    three = frame.with_columns(pl.Series("y", ["a", "b", "c"] * 100))
+    with pytest.raises(assay.UserError, match="needs two classes"):
+        assay.train(three, "y", options={"model.output": "sigmoid"})
+
+
+@pytest.mark.parametrize(
+    ("options", "n_members", "n_judged"),
+    [
+        ({"split.folds": 3, "split.repeats": 2}, 6, 300),
+        ({"split.folds": 0, "split.members": 2, "split.validation_share": 0.2}, 2, None),
+        ({"split.folds": 0}, 1, 0),
+        ({"split.folds": 4, "split.time": "w"}, 4, 240),
+    ],
+)
+def test_splits_decide_members_and_who_judges(options, n_members, n_judged):
+    model = assay.train(unbalanced(), "y", options={**FAST, **options})
+    assert model.evaluation["training"]["n_members"] == n_members
+    judged = model.evaluation.get("validation")
+    if n_judged is None:
+        assert 60 <= judged["n_rows"] <= 120
+    else:
+        assert (judged["n_rows"] if judged else 0) == n_judged
+
+
+def test_groups_stay_together():
+    frame = unbalanced().with_columns(pl.Series("person", [f"p{idx // 5}" for idx in range(300)]))
+    model = assay.train(frame, "y", options={**FAST, "split.group": "person"})
+    assert model.schema["person"].kind == "identifier"
+    assert model.evaluation["validation"]["n_rows"] == 300
+
+
+def test_a_seed_changes_the_model_and_repeats_it():
+    frame = unbalanced()
+    first, again, other = (
+        assay.train(frame, "y", options={**FAST, "seed": seed}).to_bytes() for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
