@@ -96,10 +96,10 @@ class Judge:
         if self._recipe.evaluate.calibration == "none":
             return proba
         part = np.random.default_rng(self._recipe.seed).permutation(len(y)) % _CALIBRATION_PARTS
-        result = np.empty_like(proba)
+        result = proba.copy()
         for idx in range(_CALIBRATION_PARTS):
             own, others = part == idx, part != idx
-            if own.any():
+            if own.any() and others.any():
                 result[own] = calibrated(proba[own], _fitted(proba[others], y[others]))
         return result
 
