@@ -110,11 +110,14 @@ def check_destination(out: str | Path, *, inputs: tuple[object, ...]) -> None:
         inputs: What is read; the file may be none of these.
 
     Raises:
-        UserError: The file is one of the inputs or a folder, or its folder is absent.
+        UserError: The file is one of the inputs, a folder or a device, or its folder is
+            absent.
     """
     target = Path(out)
     if target.is_dir():
         raise UserError("is a folder", where=str(out), fix="Give the name of a file")
+    if target.exists() and not target.is_file():
+        raise UserError("is no ordinary file", where=str(out), fix="Give the name of a file")
     folder = target.parent
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "there is no such folder"

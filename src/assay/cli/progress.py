@@ -69,12 +69,20 @@ class Quiet:
         """Do nothing."""
 
 
+_EARLY_STAGES = ("reading", "preparing")
+
+
 class Lines:
-    """Writes about twenty plain lines, among them the first and the last epoch."""
+    """Writes about twenty plain lines, among them the first and the last epoch.
+
+    Nothing is written before the training begins, so that a table that cannot be read
+    gets its one line and no other.
+    """
 
     def __init__(self) -> None:
         self._start_s = self._stage_s = time.monotonic()
         self._held_back = ""
+        self._early: list[str] = []
 
     def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
         """Write a line when it is time."""
@@ -94,6 +102,13 @@ class Lines:
         """Write the stage, and before it the last epoch of a training cut short."""
         self.close()
         self._stage_s = time.monotonic()
+        if name in _EARLY_STAGES:
+            self._early.append(name)
+            return
+        if self._early:
+            elapsed = duration(self._stage_s - self._start_s)
+            typer.echo(f"{' and '.join(self._early)}: {elapsed}", err=True)
+            self._early.clear()
         typer.echo(name, err=True)
 
     def close(self) -> None:
