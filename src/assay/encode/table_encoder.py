@@ -82,14 +82,6 @@ class TableEncoder:
                 tell_numeric(series, parts, ledger)
         return cls(tuple(numeric), tuple(categorical), tuple(text))
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns that are read, each once."""
-        numeric = [feature.column for feature in self.numeric]
-        categorical = [feature.column for feature in self.categorical]
-        text = [feature.column for feature in self.text]
-        return tuple(dict.fromkeys(numeric + categorical + text))
-
     def transform(self, table: Table) -> Arrays:
         """Encode typed rows; see `Arrays` for shapes."""
         n_rows = table.n_rows

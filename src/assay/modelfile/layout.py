@@ -10,7 +10,6 @@ from assay.predict import Predictor
 
 FORMAT = "assay"
 FORMAT_VERSION = 1
-SUFFIX = ".assay"
 
 MANIFEST = "manifest.json"
 PREDICTOR = "predictor.json"

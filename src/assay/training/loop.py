@@ -165,6 +165,9 @@ class _Run:
         self.n_steps = -(-n_train // self.batch_size)
         if recipe.drop_last and n_train % self.batch_size:
             self.n_steps -= 1
+        # Kept from epoch to epoch: large blocks allocated anew each time scatter the heap.
+        self.positions = torch.empty_like(lesson.train.row_idx)
+        self.order = torch.empty_like(lesson.train.row_idx)
         self.history = History()
         self.dropout = network.body.dropout
         self.is_plain = has_closed_form(network, recipe)
@@ -223,13 +226,12 @@ class _Run:
         A member with fewer rows than the largest begins anew until it has as many.
         """
         train = self.lesson.train
-        n_rows = train.row_idx.shape[1]
-        shuffled = [
-            _repeated_shuffle(count, n_rows, generator)
-            for count, generator in zip(train.counts, self.generators, strict=True)
-        ]
-        order = train.row_idx.gather(1, torch.stack(shuffled))
-        return order.to(self.lesson.rows.device)
+        for own, count, generator in zip(
+            self.positions, train.counts, self.generators, strict=True
+        ):
+            _shuffle_into(own, count, generator)
+        torch.gather(train.row_idx, 1, self.positions, out=self.order)
+        return self.order.to(self.lesson.rows.device)
 
     def _loss_weights(self, order: Tensor, y: Tensor) -> list[Tensor]:
         """Return the weights of each batch's losses, (K, B) each."""
@@ -316,10 +318,11 @@ class _Run:
             )
 
 
-def _repeated_shuffle(count: int, n_rows: int, generator: torch.Generator) -> Tensor:
-    """Return `n_rows` positions below `count`: one shuffle after the other."""
-    if count == n_rows:
-        return torch.randperm(count, generator=generator)
-    passes = -(-n_rows // count)
+def _shuffle_into(positions: Tensor, count: int, generator: torch.Generator) -> None:
+    """Fill `positions`, shape (M,), with shuffles of `count` rows, one after the other."""
+    if count == len(positions):
+        torch.randperm(count, generator=generator, out=positions)
+        return
+    passes = -(-len(positions) // count)
     shuffles = [torch.randperm(count, generator=generator) for _ in range(passes)]
-    return torch.cat(shuffles)[:n_rows]
+    positions.copy_(torch.cat(shuffles)[: len(positions)])
