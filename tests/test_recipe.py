@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from assay.errors import UserError
-from assay.recipe import Recipe, TrainRecipe
+from assay.options import TrainRecipe
+from assay.recipe import Recipe
 from assay.recipes import load_recipe, recipe_names
 
 

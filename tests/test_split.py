@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from assay.errors import UserError
 from assay.ledger import Ledger
-from assay.recipe import SplitRecipe
+from assay.options import SplitRecipe
 from assay.split import duplicate_groups, make_split
 
 

@@ -17,8 +17,9 @@ from assay.errors import UserError
 from assay.evaluate.scores import evaluate_predictions
 from assay.ledger import Ledger
 from assay.modelfile import ModelContents, load_model, make_golden, pack, save_model
+from assay.options import ReadRecipe
 from assay.read import read_table
-from assay.recipe import ReadRecipe, Recipe
+from assay.recipe import Recipe
 from assay.recipes import load_recipe, recipe_names
 from assay.schema import Schema
 from assay.table import Table

@@ -6,11 +6,10 @@ Python; every floor above reads its own section and changes nothing.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     Strict,
@@ -21,240 +20,22 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from assay.errors import UserError, did_you_mean
-from assay.schema import Kind
-from assay.toml_text import (
-    describe_fault,
-    join_key,
-    plain_value,
-    read_toml,
-    read_value,
-    render_toml,
-    split_key,
+from assay.options import (
+    ColumnEncoding,
+    EncodeRecipe,
+    EvaluateRecipe,
+    ModelRecipe,
+    PredictRecipe,
+    ReadRecipe,
+    Section,
+    SplitRecipe,
+    TrainRecipe,
 )
-
-Auto = Literal["auto"]
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-PositiveInt = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[float, Field(ge=0.0)]
-OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
-
-Activation = Literal["relu", "tanh", "sigmoid", "gelu", "silu", "selu", "leaky_relu", "identity"]
-Init = Literal[
-    "default",
-    "xavier_uniform",
-    "xavier_normal",
-    "kaiming_uniform",
-    "kaiming_normal",
-    "uniform",
-    "normal",
-    "orthogonal",
-    "zeros",
-    "ntk",
-]
-OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta"]
-ScheduleName = Literal[
-    "constant", "linear", "cosine", "step", "exponential", "one_cycle", "flat_cosine", "coslog4"
-]
-NumericScale = Literal["robust", "standard", "minmax", "divide", "none"]
-CategoricalEncoding = Literal[
-    "auto", "one_hot", "one_hot_drop_first", "label", "plus_minus", "embedding"
-]
-NumericFill = Literal["median", "mean", "mode", "constant"]
-CategoricalFill = Literal["none", "mode", "constant"]
+from assay.schema import Kind
+from assay.toml_text import describe_fault, join_key, read_toml, read_value, render_toml, split_key
 
 
-class _Section(BaseModel):
-    """Base of every section: immutable, and an unknown key or a wrong type is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, data: Any) -> Any:
-        return plain_value(data)
-
-
-class ReadRecipe(_Section):
-    """How a table is read. Everything "auto" is detected from a sample."""
-
-    separator: Auto | OneCharacter = Field("auto", description="cell separator of text files")
-    quote: Auto | OneCharacter = Field("auto", description="quote character of text files")
-    encoding: Auto | str = Field("auto", description="text encoding, such as utf-8 or latin-1")
-    header: Auto | bool = Field("auto", description="whether the first row names the columns")
-    names: tuple[str, ...] = Field((), description="column names, for a file without a header")
-    decimal: Auto | Literal[".", ","] = Field("auto", description="decimal mark of numbers as text")
-    comment: Auto | Literal["none"] | OneCharacter = Field(
-        "auto", description="lines that start with this character are skipped, or none"
-    )
-    missing: tuple[str, ...] = Field(
-        ("", "NA", "N/A", "n/a", "na", "#N/A", "?", "-", "null", "NULL", "None", "NaN", "nan"),
-        description="cells that mean a missing value (add -999 and the like yourself)",
-    )
-    infinite: Literal["error", "missing"] = Field(
-        "error", description="what an infinite number in a feature is: an error or a missing value"
-    )
-    max_bad_rows: Share = Field(
-        0.01, description="share of rows that may be set aside as unreadable, in [0, 1)"
-    )
-    sql: str = Field("", description="query to run when the table is a database")
-    sheet: str = Field("", description="sheet of an Excel file; the first one when empty")
-
-
-class SplitRecipe(_Section):
-    """Who trains on which rows, and which rows test."""
-
-    folds: Annotated[int, Field(ge=0)] = Field(
-        5, description="parts of the cross-fit; 0: no folds, see members and validation_share"
-    )
-    repeats: PositiveInt = Field(1, description="times the folds are drawn anew; members = both")
-    members: PositiveInt = Field(1, description="networks to train when folds = 0")
-    validation_share: Share = Field(
-        0.0, description="share of rows each member leaves out when folds = 0, in [0, 1)"
-    )
-    holdout: Share = Field(0.0, description="share of rows kept as a test that no member sees")
-    group: str = Field("", description="column whose rows with equal values stay together")
-    time: str = Field("", description="column that orders rows; validation is later than training")
-    stratify: bool = Field(True, description="keep the classes' shares in every part")
-
-    @model_validator(mode="after")
-    def _check(self) -> "SplitRecipe":
-        if self.folds == 1:
-            raise ValueError("folds must be 0 or at least 2")
-        if self.group and self.time:
-            raise ValueError("choose group or time, not both")
-        if self.folds and self.members > 1:
-            raise ValueError(f"members = {self.members} needs split.folds = 0")
-        if self.folds and self.validation_share:
-            raise ValueError(f"validation_share = {self.validation_share} needs split.folds = 0")
-        return self
-
-
-class ColumnEncoding(_Section):
-    """Choices for one column; what is left out follows the section [encode]."""
-
-    scale: NumericScale | None = None
-    divisor: float | None = None
-    bins: Annotated[int, Field(ge=0, le=256)] | None = None
-    clip: bool | None = None
-    fill: NumericFill | CategoricalFill | None = None
-    fill_value: str | float | None = None
-    missing_flag: bool | None = None
-    encoding: CategoricalEncoding | None = None
-    levels: tuple[str, ...] | None = None
-    min_count: PositiveInt | None = None
-
-
-class EncodeRecipe(_Section):
-    """How columns become numbers. All fitted values are each member's own."""
-
-    scale: NumericScale = Field("robust", description="scaling of numeric columns")
-    clip: bool = Field(True, description="squash scaled numbers smoothly into (-3, 3)")
-    bins: Annotated[int, Field(ge=0, le=256)] = Field(
-        16, description="quantile bins of the piecewise-linear encoding; 0 turns it off"
-    )
-    fill: NumericFill = Field("median", description="what fills missing numbers")
-    fill_value: float = Field(0.0, description="the number used when fill = constant")
-    missing_flag: bool = Field(True, description="add a 0/1 feature for missing cells")
-    categorical: CategoricalEncoding = Field(
-        "auto", description="auto: -1/+1 for two levels, one-hot for few, else an embedding"
-    )
-    max_one_hot: PositiveInt = Field(8, description="most levels that auto gives a one-hot")
-    embedding_width: PositiveInt = Field(8, description="numbers per level of an embedding")
-    categorical_fill: CategoricalFill = Field(
-        "none", description="what a missing level becomes; none: a state of its own"
-    )
-    min_count: PositiveInt = Field(
-        1, description="levels with fewer training rows than this are pooled as rare"
-    )
-    text_buckets: Annotated[int, Field(ge=8, le=65536)] = Field(
-        128, description="hash buckets of the character n-grams of a text column"
-    )
-    columns: dict[str, ColumnEncoding] = Field({}, description="choices for single columns")
-
-
-class ModelRecipe(_Section):
-    """The network each member is."""
-
-    hidden: tuple[PositiveInt, ...] = Field((256, 256, 256), description="widths of hidden layers")
-    activation: Activation = Field("silu", description="after each hidden layer")
-    dropout: Share = Field(0.15, description="share of hidden units dropped while training")
-    init: Init = Field(
-        "ntk", description="weights at the start; ntk scales in the forward pass instead"
-    )
-    bias_init: Literal["default", "zeros", "normal"] = Field(
-        "default", description="biases at the start"
-    )
-    output: Literal["softmax", "sigmoid"] = Field(
-        "softmax", description="sigmoid: one output, two classes only"
-    )
-    input_scale: bool = Field(True, description="learn one factor per input feature")
-
-
-class TrainRecipe(_Section):
-    """How the population learns."""
-
-    epochs: Auto | PositiveInt = Field("auto", description="passes over the training rows")
-    batch_size: Auto | PositiveInt = Field("auto", description="rows per step")
-    optimizer: OptimizerName = Field("adamw", description="update rule")
-    learning_rate: Annotated[float, Field(gt=0.0)] = Field(0.04, description="peak step size")
-    momentum: Share = Field(0.0, description="for sgd and rmsprop")
-    nesterov: bool = Field(False, description="for sgd with momentum")
-    beta1: Share = Field(0.9, description="for adam and adamw")
-    beta2: Share = Field(0.95, description="for adam and adamw")
-    weight_decay: NonNegative = Field(
-        0.02, description="shrinks weights, not biases; adamw: apart from the gradient"
-    )
-    schedule: ScheduleName = Field("coslog4", description="course of the learning rate")
-    bias_rate: NonNegative = Field(0.1, description="factor of the learning rate for biases")
-    scale_rate: NonNegative = Field(6.0, description="the same for the learned input scale")
-    hold_then_fade: bool = Field(
-        True, description="hold dropout and decay to half-time, then fade both to 0"
-    )
-    label_smoothing: Share = Field(0.0, description="probability spread over the other classes")
-    class_weight: Literal["none", "balanced"] = Field("none", description="weight of classes")
-    sample_weight: str = Field("", description="column with a weight for each row")
-    keep: Literal["best", "last"] = Field(
-        "best", description="each member's epoch to keep, by validation log loss"
-    )
-    patience: Annotated[int, Field(ge=0)] = Field(
-        20, description="stop when no member improved for this many epochs; 0: never"
-    )
-    drop_last: bool = Field(False, description="leave out the last batch when it is not full")
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of matrix products; auto: bfloat16 where the processor has it"
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> "TrainRecipe":
-        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0.0):
-            raise ValueError("nesterov needs optimizer = 'sgd' and momentum above 0")
-        return self
-
-
-class EvaluateRecipe(_Section):
-    """How results are judged."""
-
-    calibration: Literal["temperature", "none"] = Field(
-        "temperature", description="fitted on out-of-fold predictions"
-    )
-    confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = Field(
-        0.95, description="coverage of intervals"
-    )
-    bootstrap: Annotated[int, Field(ge=100, le=100_000)] = Field(
-        1000, description="resamples behind an interval"
-    )
-
-
-class PredictRecipe(_Section):
-    """What the finished model tolerates."""
-
-    missing_columns: Literal["error", "fill"] = Field(
-        "error", description="a column absent from a new table: an error, or all missing"
-    )
-
-
-class Recipe(_Section):
+class Recipe(Section):
     """All choices of one training.
 
     Raises:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from assay.deal import cut_time, deal, join_units, ranks
 from assay.errors import UserError
 from assay.ledger import Ledger
-from assay.recipe import SplitRecipe
+from assay.options import SplitRecipe
 
 Mask = NDArray[np.bool_]
 Ints = NDArray[np.int64]

@@ -15,7 +15,7 @@ from assay.cli.render import (
     spread_lines,
 )
 from assay.evaluate.scores import evaluate_predictions
-from assay.recipe import EvaluateRecipe
+from assay.options import EvaluateRecipe
 
 
 def _judged(classes: list[str], n_rows: int = 400):

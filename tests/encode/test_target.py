@@ -7,7 +7,7 @@ import pytest
 from assay.encode import TargetEncoder, take_labelled
 from assay.errors import UserError
 from assay.ledger import Ledger
-from assay.recipe import ReadRecipe
+from assay.options import ReadRecipe
 from assay.table import Table
 
 MISSING = ReadRecipe().missing

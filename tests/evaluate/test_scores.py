@@ -8,7 +8,7 @@ import pytest
 from assay.errors import UserError
 from assay.evaluate.scores import evaluate_predictions
 from assay.metrics import SCORES
-from assay.recipe import EvaluateRecipe
+from assay.options import EvaluateRecipe
 
 RECIPE = EvaluateRecipe(bootstrap=100)
 Y_TRUE = np.array([0, 0, 0, 1, 1, 2])

@@ -6,7 +6,7 @@ from torch import nn
 
 from assay.errors import UserError
 from assay.nn import Population, PopulationLinear
-from assay.recipe import TrainRecipe
+from assay.options import TrainRecipe
 from assay.training.loss import loss_weights, sample_losses
 from assay.training.optimizer import make_optimizer, set_rates
 

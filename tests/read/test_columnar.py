@@ -9,10 +9,10 @@ import pytest
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.options import ReadRecipe
 from assay.read.columnar import read_excel
 from assay.read.content import from_bytes
 from assay.read.source import read_table
-from assay.recipe import ReadRecipe
 
 FRAME = pl.DataFrame(
     {

@@ -9,9 +9,9 @@ import pytest
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.options import ReadRecipe
 from assay.read.database import mask_password, read_url
 from assay.read.source import read_table
-from assay.recipe import ReadRecipe
 
 
 @pytest.fixture

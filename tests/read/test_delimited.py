@@ -7,10 +7,10 @@ import pytest
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.options import ReadRecipe
 from assay.read import delimited
 from assay.read.content import Content, from_bytes
 from assay.read.delimited import read_delimited
-from assay.recipe import ReadRecipe
 
 
 def read(text: str | bytes, ledger: Ledger | None = None, **options) -> pl.DataFrame:

@@ -3,8 +3,8 @@
 import pytest
 
 from assay.errors import UserError
+from assay.options import ReadRecipe
 from assay.read.dialect import detect_dialect
-from assay.recipe import ReadRecipe
 
 ROWS = [
     ["when", "item", "price", "note"],

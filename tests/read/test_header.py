@@ -3,8 +3,8 @@
 import pytest
 
 from assay.errors import UserError
+from assay.options import ReadRecipe
 from assay.read.header import find_names, looks_like_header
-from assay.recipe import ReadRecipe
 
 
 @pytest.mark.parametrize(

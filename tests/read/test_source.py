@@ -12,9 +12,10 @@ import pytest
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.options import ReadRecipe
 from assay.read import NamedBytes, apply_schema, infer_schema
 from assay.read.source import read_table
-from assay.recipe import ReadRecipe, Recipe
+from assay.recipe import Recipe
 from assay.table import Table
 
 CSV = b"age,sex\n31,f\n40,m\n"

@@ -7,7 +7,7 @@ import torch
 from assay.encode import TableEncoder
 from assay.encode.features import NumericFeature
 from assay.nn.network import Encoded, Network
-from assay.recipe import ModelRecipe, TrainRecipe
+from assay.options import ModelRecipe, TrainRecipe
 from assay.training.gradients import closed_form_gradients, has_closed_form
 from assay.training.loss import loss_weights, sample_losses
 

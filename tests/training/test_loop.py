@@ -8,7 +8,7 @@ from assay.encode import Arrays, TableEncoder
 from assay.encode.features import NumericFeature
 from assay.errors import UserError
 from assay.nn.network import Network
-from assay.recipe import ModelRecipe, TrainRecipe
+from assay.options import ModelRecipe, TrainRecipe
 from assay.training.loop import History, Silent, auto_batch_size, auto_epochs, train_population
 from assay.training.predictions import member_probabilities, out_of_fold, score_members
 from assay.training.rows import EncodedRows, Lesson, RowSet

@@ -40,7 +40,7 @@ def tell_numeric(series: pl.Series, features: list[NumericFeature], ledger: Ledg
 
     Example:
         >>> from assay.encode.features import numeric_feature
-        >>> from assay.recipe import EncodeRecipe
+        >>> from assay.options import EncodeRecipe
         >>> ages, ledger = pl.Series("age", [31.0, None, 40.0]), Ledger()
         >>> values = ages.drop_nulls().to_numpy()
         >>> age = numeric_feature("age", EncodeRecipe(), values=values, has_missing=True)

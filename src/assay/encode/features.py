@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from assay.errors import UserError
-from assay.recipe import (
+from assay.options import (
     CategoricalEncoding,
     CategoricalFill,
     ColumnEncoding,

@@ -27,7 +27,7 @@ from assay.encode.features import (
 from assay.encode.text import hash_ngrams
 from assay.errors import UserError, did_you_mean
 from assay.ledger import Ledger
-from assay.recipe import EncodeRecipe
+from assay.options import EncodeRecipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
 

@@ -8,7 +8,7 @@ import numpy as np
 from assay.errors import UserError
 from assay.evaluate.intervals import Interval, bootstrap_intervals, wilson
 from assay.metrics import LOG_LOSS_CLIP, Floats, Indices, confusion_matrix
-from assay.recipe import EvaluateRecipe
+from assay.options import EvaluateRecipe
 
 
 def evaluate_predictions(

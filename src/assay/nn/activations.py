@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - PyTorch's own convention
 from torch import Tensor
 
-from assay.recipe import Activation
+from assay.options import Activation
 
 
 def _identity(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from assay.nn.categorical import NO_SLOT, CategoricalInput
 from assay.nn.network import Network
 from assay.nn.numeric import LARGEST_SCALED, NumericInput
-from assay.recipe import Activation
+from assay.options import Activation
 
 OPSET = 20
 IR_VERSION = 10

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from assay.recipe import Init
+from assay.options import Init
 
 # Each takes one member's weight in PyTorch's (out, in) layout.
 _WEIGHTS: dict[Init, Callable[[Tensor, torch.Generator], object]] = {

@@ -20,7 +20,7 @@ from assay.nn.categorical import CategoricalInput
 from assay.nn.initialise import member_generators
 from assay.nn.numeric import NumericInput
 from assay.nn.population import Population
-from assay.recipe import ModelRecipe
+from assay.options import ModelRecipe
 
 _BYTES_PER_WEIGHT = 20  # float32 of the weight, its gradient, two moments, the best epoch
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from assay.errors import UserError, did_you_mean
 from assay.nn.activations import ACTIVATIONS
 from assay.nn.initialise import initialise_bias, initialise_weight, member_generators
-from assay.recipe import Activation, Init
+from assay.options import Activation, Init
 
 _POOL_SIZE = 1 << 20  # numbers; at least four times what one call takes
 

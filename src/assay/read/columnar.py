@@ -10,10 +10,10 @@ import polars as pl
 
 from assay.errors import UserError, did_you_mean
 from assay.ledger import Ledger
+from assay.options import ReadRecipe
 from assay.read.content import MAX_DECOMPRESSED_BYTES, Content
 from assay.read.frames import from_columns, from_records, tidy_frame
 from assay.read.wording import counted
-from assay.recipe import ReadRecipe
 from assay.table import Table
 
 _BYTES_PER_CELL = 8

@@ -14,9 +14,9 @@ import polars as pl
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.options import ReadRecipe
 from assay.read.content import open_path
 from assay.read.frames import column_of, tidy_frame
-from assay.recipe import ReadRecipe
 from assay.table import Table
 
 _FETCH_ROWS = 50_000

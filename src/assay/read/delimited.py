@@ -15,12 +15,12 @@ import polars as pl
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.options import ReadRecipe
 from assay.read.content import Content
 from assay.read.dialect import Dialect, detect_dialect
 from assay.read.encoding import to_utf8
 from assay.read.lines import Record, iter_records, physical_lines
 from assay.read.wording import counted
-from assay.recipe import ReadRecipe
 from assay.table import Table
 
 MAX_LISTED_ROWS = 100

@@ -13,10 +13,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from assay.errors import UserError
+from assay.options import ReadRecipe
 from assay.read.header import find_names
 from assay.read.lines import Grammar, Record, iter_records, physical_lines
 from assay.read.wording import counted
-from assay.recipe import ReadRecipe
 
 MAX_SAMPLE_ROWS = 1000
 _MAX_SCORED_CELLS = 20_000

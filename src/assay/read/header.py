@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from assay.errors import UserError
+from assay.options import ReadRecipe
 from assay.read.wording import counted
-from assay.recipe import ReadRecipe
 
 _MISSING = frozenset(("", "NA", "N/A", "n/a", "na", "?", "-", "null", "NULL", "None", "NaN", "nan"))
 _NUMBER = re.compile(r"\s*[-+$€£¥]?\s*\d[\d.,' ]*(?:[eE][+-]?\d+)?\s*[%€$£¥]?\s*|\s*-?[.,]\d+\s*")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.options import ReadRecipe
 from assay.read.columnar import (
     is_json_lines,
     read_arrow,
@@ -23,7 +24,6 @@ from assay.read.database import is_url, read_duckdb, read_sqlite, read_url
 from assay.read.delimited import read_delimited
 from assay.read.frames import read_frame
 from assay.read.wording import counted
-from assay.recipe import ReadRecipe
 from assay.table import Table
 
 _HEAD_BYTES = 4096

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 
 from assay.errors import UserError
-from assay.recipe import TrainRecipe
+from assay.options import TrainRecipe
 
 _SMALL_STEP = 1 << 17  # below this many activations a second thread costs more than it gives
 

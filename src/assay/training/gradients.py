@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from assay.nn.network import Network
-from assay.recipe import Activation, TrainRecipe
+from assay.options import Activation, TrainRecipe
 
 # (gradient of the output, output) -> gradient of the input
 _BACKWARD: dict[Activation, Callable[[Tensor, Tensor], Tensor]] = {

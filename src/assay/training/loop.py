@@ -15,7 +15,7 @@ from torch import Tensor
 
 from assay.errors import UserError
 from assay.nn.network import Encoded, Network
-from assay.recipe import TrainRecipe
+from assay.options import TrainRecipe
 from assay.training.device import computing
 from assay.training.gradients import closed_form_gradients, has_closed_form
 from assay.training.loss import loss_weights, sample_losses

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from assay.nn.network import Network
-from assay.recipe import TrainRecipe
+from assay.options import TrainRecipe
 from assay.training.schedule import flat_cosine, rate_factor
 
 

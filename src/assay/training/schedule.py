@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from assay.recipe import ScheduleName
+from assay.options import ScheduleName
 
 
 def _one_cycle(t: float) -> float:
