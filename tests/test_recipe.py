@@ -202,3 +202,14 @@ def test_changing_one_option_keeps_the_others():
 
 def test_whole_mappings_can_be_given_as_text():
     assert Recipe.from_dict({"kinds": {"a": "text"}}).with_options({"kinds": "{}"}).kinds == {}
+
+
+def test_budgets_are_text_or_numbers_and_checked():
+    train = Recipe().with_options({"train.time": 90, "train.memory": "2GiB"}).train
+    assert (train.time, train.time_s, train.memory_bytes) == ("90", 90.0, 2**31)
+    assert (TrainRecipe().time_s, TrainRecipe().memory_bytes) == (None, None)
+    assert Recipe.from_toml('[train]\ntime = "1h30m"').train.time_s == 5400.0
+    with pytest.raises(UserError, match=r"train\.time: '10x' is not a time such as 90s"):
+        Recipe().with_options({"train.time": "10x"})
+    with pytest.raises(UserError, match=r"train\.memory: '0' is no size"):
+        Recipe().with_options({"train.memory": 0})

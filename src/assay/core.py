@@ -11,6 +11,7 @@ from assay.encode.arrays import Arrays
 from assay.errors import InternalError
 
 _CHUNK_ROWS = 4096
+_CHUNK_NGRAMS = 1 << 18  # each takes some numbers of every member
 
 
 class CoreGraph:
@@ -37,9 +38,10 @@ class CoreGraph:
 
     def run(self, arrays: Arrays) -> np.ndarray:
         """Return class probabilities, shape (N, C), float32, rows summing to 1."""
+        n_rows = max(min(_CHUNK_ROWS, _CHUNK_NGRAMS // max(arrays.text.shape[1], 1)), 1)
         parts = [
-            self._run_chunk(arrays.take(slice(start, start + _CHUNK_ROWS)))
-            for start in range(0, arrays.n_rows, _CHUNK_ROWS)
+            self._run_chunk(arrays.take(slice(start, start + n_rows)))
+            for start in range(0, arrays.n_rows, n_rows)
         ]
         if not parts:
             return np.zeros((0, self.n_classes), dtype=np.float32)

@@ -47,6 +47,16 @@ def ranks(values: NDArray[np.generic]) -> Ints:
     return rank
 
 
+def n_distinct(rank: Ints) -> int:
+    """Return how many different ranks there are, without the sort that `np.unique` does.
+
+    Example:
+        >>> n_distinct(np.array([3, 0, 3]))
+        2
+    """
+    return int(np.count_nonzero(np.bincount(rank)))
+
+
 def deal(y: Ints, unit: Ints | None, quota: Floats, *, rng: np.random.Generator) -> Ints:
     """Give each row a part, whole units together and every class in proportion.
 

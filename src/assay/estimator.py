@@ -5,6 +5,7 @@ Nothing here imports PyTorch until something is trained.
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from assay.schema import Schema
 from assay.table import Table
 
 if TYPE_CHECKING:
-    from assay.training.loop import Observer
+    from assay.training.history import Observer
 
 _TARGET = "target"  # name of the column that an array of classes becomes
 
@@ -173,6 +174,7 @@ def train(
     test: object | None = None,
     options: Mapping[str, Any] | None = None,
     observer: "Observer | None" = None,
+    start_s: float | None = None,
 ) -> Model:
     """Train and judge a classifier.
 
@@ -184,6 +186,7 @@ def train(
         test: A table of rows to test on that nothing learns from.
         options: Changes to the recipe, such as {"train.epochs": 100}.
         observer: Is told after each epoch.
+        start_s: When the work began, by `time.monotonic`, for `train.time`; None for now.
 
     Returns:
         The trained model; its `evaluation` holds the scores.
@@ -198,8 +201,9 @@ def train(
         >>> [str(label) for label in model.predict({"age": [5.0, 58.0]})]
         ['no', 'yes']
     """
+    start_s = time.monotonic() if start_s is None else start_s
     from assay.pipeline import run
-    from assay.training.loop import Silent
+    from assay.training.history import Silent
 
     chosen = choose_recipe(recipe, table)
     chosen = chosen.with_options(options or {})
@@ -209,7 +213,7 @@ def train(
     else:
         source = _with_target(table, target, chosen)
         chosen = chosen.with_options({"target": _TARGET})
-    trained = run(source, chosen, test_source=test, observer=observer or Silent())
+    trained = run(source, chosen, test_source=test, observer=observer or Silent(), start_s=start_s)
     return Model(
         ModelContents(
             predictor=trained.predictor,

@@ -5,8 +5,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
+from assay.amounts import parse_duration, parse_size
 from assay.toml_text import plain_value
 
 Auto = Literal["auto"]
@@ -38,6 +46,28 @@ CategoricalEncoding = Literal[
 ]
 NumericFill = Literal["median", "mean", "mode", "constant"]
 CategoricalFill = Literal["none", "mode", "constant"]
+
+
+def _as_text(value: Any) -> Any:
+    """Let a plain number stand for itself: 90 is "90"."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:.15g}" if is_number else value
+
+
+def _checked_time(text: str) -> str:
+    if text:
+        parse_duration(text)
+    return text
+
+
+def _checked_size(text: str) -> str:
+    if text:
+        parse_size(text)
+    return text
+
+
+TimeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_time)]
+SizeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_size)]
 
 
 class Section(BaseModel):
@@ -129,6 +159,9 @@ class EncodeRecipe(Section):
     bins: Annotated[int, Field(ge=0, le=256)] = Field(
         16, description="quantile bins of the piecewise-linear encoding; 0 turns it off"
     )
+    max_total_bins: Annotated[int, Field(ge=0)] = Field(
+        8192, description="bins of all numeric columns together: many columns get fewer each"
+    )
     fill: NumericFill = Field("median", description="what fills missing numbers")
     fill_value: float = Field(0.0, description="the number used when fill = constant")
     missing_flag: bool = Field(True, description="add a 0/1 feature for missing cells")
@@ -140,11 +173,16 @@ class EncodeRecipe(Section):
     categorical_fill: CategoricalFill = Field(
         "none", description="what a missing level becomes; none: a state of its own"
     )
-    min_count: PositiveInt = Field(
-        1, description="levels with fewer training rows than this are pooled as rare"
+    min_count: Auto | PositiveInt = Field(
+        "auto",
+        description="levels with fewer training rows than this are pooled as rare; "
+        "auto: 4 for an embedding, else 1",
     )
-    text_buckets: Annotated[int, Field(ge=8, le=65536)] = Field(
-        128, description="hash buckets of the character n-grams of a text column"
+    text_buckets: Annotated[int, Field(ge=8, le=65535)] = Field(
+        16_384, description="hash buckets of the words and letter n-grams of a text column"
+    )
+    text_ngrams: Annotated[int, Field(ge=8, le=65535)] = Field(
+        1024, description="most n-grams of a text that are kept, an even sample of more"
     )
     columns: dict[str, ColumnEncoding] = Field({}, description="choices for single columns")
 
@@ -191,12 +229,22 @@ class TrainRecipe(Section):
     class_weight: Literal["none", "balanced"] = Field("none", description="weight of classes")
     sample_weight: str = Field("", description="column with a weight for each row")
     keep: Literal["best", "last"] = Field(
-        "best", description="each member's epoch to keep, by validation log loss"
+        "best", description="each member's epoch to keep, by calibrated validation log loss"
     )
-    patience: Annotated[int, Field(ge=0)] = Field(
-        20, description="stop when no member improved for this many epochs; 0: never"
+    patience: Auto | Annotated[int, Field(ge=0)] = Field(
+        "auto",
+        description="stop when no member improved for this many epochs; 0: never; "
+        "auto: for a cycle of the schedule, or 20",
     )
     drop_last: bool = Field(False, description="leave out the last batch when it is not full")
+    time: TimeText = Field(
+        "",
+        description="budget for the whole work, such as 90s, 10m or 1h30m; the result then "
+        "depends on the machine's speed",
+    )
+    memory: SizeText = Field(
+        "", description="budget for memory at its peak, such as 500M, 4G or 2GiB"
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of matrix products; auto: bfloat16 where the processor has it"
@@ -207,6 +255,16 @@ class TrainRecipe(Section):
         if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0.0):
             raise ValueError("nesterov needs optimizer = 'sgd' and momentum above 0")
         return self
+
+    @property
+    def time_s(self) -> float | None:
+        """The budget of time in seconds, or None."""
+        return parse_duration(self.time) if self.time else None
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The budget of memory in bytes, or None."""
+        return parse_size(self.memory) if self.memory else None
 
 
 class EvaluateRecipe(Section):

@@ -3,23 +3,28 @@
 Comes in: a source and a recipe. Goes out: everything that a model file holds.
 """
 
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from assay.errors import UserError
 from assay.evaluate.population import Judge, check_parity
 from assay.ledger import Ledger
+from assay.limits import Limits, Prepared
 from assay.nn.core_graph import build_core_graph
-from assay.nn.network import Network, check_size
+from assay.nn.network import Network
 from assay.predict import Predictor
 from assay.recipe import Recipe
-from assay.samples import Samples, held_out, read_samples, read_test
+from assay.samples import HeldOutRows, Samples, held_out, read_samples, read_test
+from assay.training.budget import TimeBudget
 from assay.training.device import choose_device
-from assay.training.loop import History, Observer, train_population
-from assay.training.rows import EncodedRows, Lesson, RowSet
+from assay.training.history import History, Observer
+from assay.training.loop import train_population
+from assay.training.memory import check_source, telling_when_out_of_memory
+from assay.training.plan import Clock
+from assay.training.setup import Setup, without_diverged
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,13 @@ class Trained:
 
 
 def run(
-    source: object, recipe: Recipe, *, test_source: object | None = None, observer: Observer
+    source: object,
+    recipe: Recipe,
+    *,
+    test_source: object | None = None,
+    observer: Observer,
+    start_s: float | None = None,
+    clock: Clock = time.monotonic,
 ) -> Trained:
     """Train, judge and assemble a classifier.
 
@@ -51,34 +62,101 @@ def run(
         recipe: All choices; `recipe.target` names the column to predict.
         test_source: Rows to test on that nothing learns from, or None.
         observer: Is told how it goes on.
+        start_s: When the work began, by `clock`, for `train.time`; None for now.
+        clock: Asked for the time where there is a budget of it.
 
     Raises:
         UserError: Anything about the data or the recipe that the caller can mend.
     """
     device = choose_device(recipe.train.device)
     ledger = Ledger()
+    budget = None
+    if recipe.train.time:
+        budget = TimeBudget(recipe.train.time, clock() if start_s is None else start_s, clock)
+    limits = Limits(recipe, budget, ledger)
+    with telling_when_out_of_memory(lambda: limits.estimated_bytes):
+        observer.on_stage("reading")
+        check_source(source, recipe)
+        samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)
+        test = None if test_source is None else read_test(test_source, samples, recipe, ledger)
+        n_test = int(samples.split.test.sum()) if test is None else len(test.y)
+        prepared = limits.prepare(samples, device, n_test=n_test)
+        del samples
 
-    observer.on_stage("reading")
-    samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)
-    test = None if test_source is None else read_test(test_source, samples, recipe, ledger)
+        observer.on_stage("training")
+        if prepared.told:
+            observer.on_plan(", ".join(prepared.told))
+        setup, history = _train(prepared, recipe, limits, ledger, observer)
 
-    observer.on_stage("training")
-    network = _make_network(samples, recipe)
-    network.to(device)
-    rows = EncodedRows(network, samples.arrays, device)
-    lesson = _make_lesson(rows, samples, recipe)
-    history = train_population(network, lesson, recipe.train, seed=recipe.seed, observer=observer)
+        observer.on_stage("evaluating")
+        return _judged(setup, history, prepared, recipe, ledger, test)
 
-    observer.on_stage("evaluating")
-    judge = Judge(network, lesson, samples, recipe)
+
+def _train(
+    prepared: Prepared, recipe: Recipe, limits: Limits, ledger: Ledger, observer: Observer
+) -> tuple[Setup, History]:
+    """Train; members that diverged are gone when this returns."""
+    setup, pacer = prepared.setup, prepared.pacer
+    history = train_population(
+        setup.network,
+        setup.lesson,
+        recipe.train,
+        seed=recipe.seed,
+        observer=observer,
+        pacer=pacer,
+    )
+    limits.tell_training(history, pacer)
+    if history.is_sound.all():
+        return setup, history
+    kept = without_diverged(setup, history.is_sound, recipe)
+    _tell_diverged(setup.samples, kept.samples, history, recipe, ledger)
+    return kept, history.of_members(np.flatnonzero(history.is_sound))
+
+
+def _tell_diverged(
+    before: Samples, after: Samples, history: History, recipe: Recipe, ledger: Ledger
+) -> None:
+    was_judged = before.split.validation.any(axis=0)
+    n_lost = int(np.count_nonzero(was_judged & ~after.split.validation.any(axis=0)))
+    for idx in np.flatnonzero(~history.is_sound):
+        repeat, fold = before.split.member_fold[idx]
+        ledger.add(
+            f"network {idx + 1} (repeat {repeat + 1}, fold {fold + 1}) left out",
+            where="training",
+            why=f"its loss was no longer a number in epoch {history.diverged_in(int(idx))} "
+            f"at train.learning_rate = {recipe.train.learning_rate}",
+            undo="train.learning_rate, smaller",
+        )
+    if n_lost:
+        ledger.add(
+            f"{n_lost} of {np.count_nonzero(was_judged)} rows not judged",
+            where="evaluation",
+            why="the networks that had left them out diverged",
+            undo="train.learning_rate, smaller",
+        )
+
+
+def _judged(
+    setup: Setup,
+    history: History,
+    prepared: Prepared,
+    recipe: Recipe,
+    ledger: Ledger,
+    test: HeldOutRows | None,
+) -> Trained:
+    """Evaluate and assemble."""
+    samples, network, lesson = setup.samples, setup.network, setup.lesson
+    judge = Judge(
+        network, lesson, samples, recipe.model_copy(update={"evaluate": prepared.evaluate})
+    )
     graph = build_core_graph(network, judge.calibration)
     predictor = Predictor(samples.preparation, samples.encoder, samples.target, graph, recipe)
-    check_parity(predictor.core, network, rows, judge.calibration)
+    check_parity(predictor.core, network, lesson.rows, judge.calibration)
     evaluation = {
         "classes": list(samples.target.classes),
         "n_rows": len(samples.y),
         "calibration": asdict(judge.calibration),
-        "train": judge.learnt_rows(),
+        "train": judge.learnt_rows(prepared.n_learnt),
         "training": _describe_training(network, history, recipe),
     }
     if samples.split.validation.any():
@@ -88,49 +166,6 @@ def run(
     if test is not None:
         evaluation["test"] = judge.test_rows(predictor.core, test)
     return Trained(predictor, ledger, evaluation, network.arrays(), samples.typical)
-
-
-def _make_network(samples: Samples, recipe: Recipe) -> Network:
-    """Return a network whose inputs know each member's training rows."""
-    n_members, n_classes = len(samples.split.train), samples.target.n_classes
-    check_size(samples.encoder, recipe.model, n_members=n_members, n_classes=n_classes)
-    network = Network(
-        samples.encoder, recipe.model, n_members=n_members, n_classes=n_classes, seed=recipe.seed
-    )
-    network.fit(samples.arrays, samples.split.train)
-    return network
-
-
-def _make_lesson(rows: EncodedRows, samples: Samples, recipe: Recipe) -> Lesson:
-    device, y, split = rows.device, samples.y, samples.split
-    weight = samples.roles.weight
-    if weight is not None:
-        _check_weights(weight, split.train, split.validation)
-    class_weight = None
-    if recipe.train.class_weight == "balanced":
-        n_classes = samples.target.n_classes
-        counts = np.stack([np.bincount(y[own], minlength=n_classes) for own in split.train])
-        shares = counts.sum(axis=1, keepdims=True) / (n_classes * np.maximum(counts, 1))
-        class_weight = torch.from_numpy(shares.astype(np.float32)).to(device)
-    return Lesson(
-        rows=rows,
-        y=torch.from_numpy(y).to(device),
-        train=RowSet.of(split.train),
-        validation=RowSet.of(split.validation),
-        repeat=tuple(repeat for repeat, _ in split.member_fold),
-        weight=None if weight is None else torch.from_numpy(weight).to(device),
-        class_weight=class_weight,
-    )
-
-
-def _check_weights(weight: np.ndarray, *masks: np.ndarray) -> None:
-    for mask in masks:
-        if any(own.any() and not weight[own].any() for own in mask):
-            raise UserError(
-                "all rows of a fold have the weight 0",
-                where="train.sample_weight",
-                fix="Leave out rows of weight 0, or use fewer folds",
-            )
 
 
 def _describe_training(network: Network, history: History, recipe: Recipe) -> dict[str, Any]:

@@ -81,15 +81,25 @@ class Preparation:
         dropped = (*recipe.drop, *set_aside)
         return cls(raw_schema, dict(recipe.derive), derived_schema, dropped)
 
-    def apply(self, raw: Table, recipe: Recipe, *, is_training: bool) -> Table:
+    def apply(
+        self, raw: Table, recipe: Recipe, *, is_training: bool, gives_up: bool = False
+    ) -> Table:
         """Cast the raw columns, derive new ones and cast those.
+
+        Args:
+            raw: Raw rows.
+            recipe: As it was when the schema was made.
+            is_training: Whether the schema was made from this very table.
+            gives_up: Whether `raw` loses its columns on the way, which saves memory.
 
         Raises:
             UserError: A missing column, a cell that does not fit its column's
                 kind, or an expression that fails.
         """
         self._check_read(raw, recipe)
-        typed = apply_schema(raw, self.raw_schema, recipe, is_training=is_training)
+        typed = apply_schema(
+            raw, self.raw_schema, recipe, is_training=is_training, gives_up=gives_up
+        )
         if self.expressions:
             new_columns = _derived(typed, self.expressions)
             cast = apply_schema(new_columns, self.derived_schema, recipe, is_training=is_training)

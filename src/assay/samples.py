@@ -157,7 +157,8 @@ def _read_typed(
             where=features.source,
             fix="'assay inspect' tells why each column is set aside; kinds.NAME overrides it",
         )
-    typed = preparation.apply(features, recipe, is_training=True)
+    # `features` is a frame of its own: the caller's table keeps its columns.
+    typed = preparation.apply(features, recipe, is_training=True, gives_up=True)
     return _Typed(target, preparation, typed, y, roles)
 
 
@@ -209,8 +210,9 @@ def _encode(
     has_test = bool(split.test.any())
     learnable = table.take(np.flatnonzero(~split.test)) if has_test else table
     encoder = TableEncoder.fit(learnable, schema, recipe.encode, ledger)
-    arrays = encoder.transform(table)
+    del learnable
     typical = _typical(table, typed.preparation)
+    arrays = encoder.transform(table, gives_up=True)
     typed.table = table.take(np.zeros(0, dtype=np.int64))
     return Samples(
         typed.target,
@@ -227,10 +229,11 @@ def _encode(
 
 def _typical(typed: Table, preparation: Preparation) -> dict[str, list[float]]:
     """Return three quantiles of each numeric column that is read and kept."""
-    typical = {}
+    typical, kept = {}, set(typed.names)
     for spec in preparation.raw_schema.columns:
-        if spec.kind == Kind.NUMERIC and spec.name in typed.names:
-            column = typed.column(spec.name).cast(pl.Float64)
-            values = [column.quantile(share, "linear") for share in (0.25, 0.5, 0.75)]
-            typical[spec.name] = [float(value) for value in values if value is not None]
+        if spec.kind == Kind.NUMERIC and spec.name in kept:
+            values = typed.column(spec.name).drop_nulls().cast(pl.Float64).to_numpy()
+            values = values[np.isfinite(values)]
+            found = np.quantile(values, (0.25, 0.5, 0.75)) if len(values) else []
+            typical[spec.name] = [float(value) for value in found]
     return typical

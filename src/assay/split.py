@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.deal import cut_time, deal, join_units, ranks
+from assay.deal import cut_time, deal, join_units, n_distinct, ranks
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import SplitRecipe
@@ -24,6 +24,8 @@ from assay.options import SplitRecipe
 Mask = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+_MOST_CLASSES = 5  # that the ledger tells of one by one
 
 
 @dataclass(frozen=True)
@@ -292,10 +294,10 @@ def _cross_fit(
 
 def _n_folds(rows: _Rows, recipe: SplitRecipe, row_idx: Ints, *, ledger: Ledger) -> int:
     if rows.moment is not None:
-        n_units, words = len(np.unique(rows.moment[row_idx])), ("moment", "moments of time")
+        n_units, words = n_distinct(rows.moment[row_idx]), ("moment", "moments of time")
     elif rows.unit is not None:
         words = ("group", "groups") if rows.has_groups else ("distinct row", "distinct rows")
-        n_units = len(np.unique(rows.unit[row_idx]))
+        n_units = n_distinct(rows.unit[row_idx])
     else:
         n_units, words = len(row_idx), ("row", "rows")
     if n_units < 2:
@@ -321,6 +323,7 @@ def _tell_rare_classes(rows: _Rows, row_idx: Ints, n_folds: int, *, ledger: Ledg
     y = rows.y[row_idx]
     unit = row_idx if rows.unit is None else rows.unit[row_idx]
     n_rows = np.bincount(y, minlength=rows.n_classes)
+    why: dict[str, str] = {}
     for class_idx in np.flatnonzero((n_rows > 0) & (n_rows < 10 * n_folds)):
         n_units = len(np.unique(unit[y == class_idx]))
         if n_units >= n_folds:
@@ -331,12 +334,10 @@ def _tell_rare_classes(rows: _Rows, row_idx: Ints, n_folds: int, *, ledger: Ledg
                 f" in {n_units} group(s)" if rows.has_groups else f", {n_units} of them distinct"
             )
         lost = "its fold trains without it" if n_units == 1 else "some folds validate without it"
-        ledger.add(
-            "rare class spread over fewer folds than there are",
-            where=f"class {rows.names[class_idx]!r}",
-            why=f"it has {which} for {n_folds} folds, so {lost}",
-            undo="split.folds",
-        )
+        why[rows.names[class_idx]] = f"it has {which} for {n_folds} folds, so {lost}"
+    _tell_classes(
+        "rare class spread over fewer folds than there are", why, ledger, undo="split.folds"
+    )
 
 
 def _tell_large_unit(rows: _Rows, row_idx: Ints, n_folds: int, *, ledger: Ledger) -> None:
@@ -355,13 +356,21 @@ def _tell_large_unit(rows: _Rows, row_idx: Ints, n_folds: int, *, ledger: Ledger
 def _tell_untrained_classes(rows: _Rows, allowed: Mask, ledger: Ledger) -> None:
     n_left = np.bincount(rows.y[allowed], minlength=rows.n_classes)
     n_all = np.bincount(rows.y, minlength=rows.n_classes)
-    for class_idx in np.flatnonzero((n_left == 0) & (n_all > 0)):
-        ledger.add(
-            "class left untrained",
-            where=f"class {rows.names[class_idx]!r}",
-            why=f"all of its {n_all[class_idx]} row(s) are test rows",
-            undo="split.holdout",
-        )
+    why = {
+        rows.names[class_idx]: f"all of its {n_all[class_idx]} row(s) are test rows"
+        for class_idx in np.flatnonzero((n_left == 0) & (n_all > 0))
+    }
+    _tell_classes("class left untrained", why, ledger, undo="split.holdout")
+
+
+def _tell_classes(what: str, why: dict[str, str], ledger: Ledger, *, undo: str) -> None:
+    """Tell the same of several classes: one entry each, or one for all where they are many."""
+    told = {f"class {name!r}": reason for name, reason in why.items()}
+    if len(why) > _MOST_CLASSES:
+        first, reason = next(iter(why.items()))
+        told = {f"{len(why)} classes": f"of {first!r}: {reason}; of the others alike"}
+    for where, reason in told.items():
+        ledger.add(what, where=where, why=reason, undo=undo)
 
 
 def _check_training(rows: _Rows, split: Split) -> None:

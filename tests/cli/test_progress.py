@@ -44,6 +44,17 @@ def test_training_cut_short_still_tells_its_last_epoch(capsys):
     assert lines[-1] == "evaluating"
 
 
+def test_the_plan_of_a_budget_is_a_line_of_its_own(capsys):
+    reporter = Lines()
+    reporter.on_stage("reading")
+    reporter.on_stage("training")
+    reporter.on_plan("7 of 64 epochs in about 8 s")
+    reporter.on_epoch(1, 7, log_loss=0.5, is_validation=True)
+    assert capsys.readouterr().err.splitlines()[2] == "7 of 64 epochs in about 8 s"
+    Quiet().on_plan("7 of 64 epochs")
+    assert capsys.readouterr().err == ""
+
+
 def test_spacing_is_round():
     assert [spacing(n) for n in (1, 18, 19, 64, 100, 1000, 100000)] == [1, 1, 2, 5, 10, 100, 10000]
 
@@ -77,9 +88,11 @@ def test_bar_shows_stage_epoch_and_loss_in_80_columns():
     console = Console(file=shown, force_terminal=True, width=80, color_system=None)
     bar = Bar(console_progress(console))
     bar.on_stage("training")
+    bar.on_plan("all 1000 epochs in about 8 s")
     bar.on_epoch(100, 1000, log_loss=0.7312, is_validation=True)
     bar._progress.refresh()
     bar.close()
     assert "training" in shown.getvalue()
+    assert "all 1000 epochs in about 8 s" in shown.getvalue()
     assert "100/1000  validation log loss 0.7312" in shown.getvalue()
     assert "left" in shown.getvalue()

@@ -158,11 +158,44 @@ def test_shortcuts_set_their_options_and_win(run, fruit, tmp_path, quick):
     assert (recipe.seed, recipe.train.device, recipe.split.group) == (7, "cpu", "colour")
 
 
-def test_time_orders_the_rows(run, fruit, tmp_path, quick):
+@pytest.mark.parametrize("option", ["--time-column", "--time"])
+def test_a_column_of_time_is_named_by_either_option(run, fruit, tmp_path, quick, option):
     path = tmp_path / "m.assay"
-    result = run("train", fruit, "--target", "fruit", "-q", "-o", path, "--time", "id", *quick)
+    args = [option, "id", "--time", "10h"] if option == "--time-column" else [option, "id"]
+    result = run("train", fruit, "--target", "fruit", "-q", "-o", path, *args, *quick)
     assert result.status == 0
     assert load(path).recipe.split.time == "id"
+
+
+def test_budgets_are_options_of_the_recipe_and_the_plan_is_told(run, fruit, tmp_path, quick):
+    path = tmp_path / "m.assay"
+    budgets = ["--time", "10h", "--memory", "64G"]
+    result = run("train", fruit, "--target", "fruit", "-o", path, *budgets, *quick)
+    assert result.status == 0
+    train = load(path).recipe.train
+    assert (train.time_s, train.memory_bytes) == (36_000.0, 64 * 10**9)
+    assert "to evaluate (budget 10h)" in result.err
+    assert "of memory at the most" in result.err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--time", "10x"], "'10x' is not a time such as 90s, 10m or 1h30m"),
+        (["--time", "-1m"], "there is no column '-1m'"),
+        (["--time-column", "id", "--time", "soon"], "'soon' is not a time such as 90s"),
+        (["--memory", "4 apples"], "'4 apples' is not a size such as 500M, 4G or 2GiB"),
+        (["--memory", "1M"], "train.memory = '1M': to read the table alone needs about"),
+        (["--time", "0.01s"], "train.time = '0.01s': the time is too short"),
+    ],
+)
+def test_a_budget_that_cannot_be_kept_is_one_line(run, fruit, tmp_path, args, said):
+    path = tmp_path / "m.assay"
+    result = run("train", fruit, "--target", "fruit", "-o", path, *args)
+    assert result.status == 2
+    assert said in result.err
+    assert len(result.err.splitlines()) == 1
+    assert not path.exists()
 
 
 def test_sql_chooses_the_rows(run, tmp_path, fruit_database, quick):

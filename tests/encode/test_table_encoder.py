@@ -69,8 +69,18 @@ def test_text_is_hashed_alike_in_every_batch():
     ]
     np.testing.assert_array_equal(np.concatenate(singly), text)
     np.testing.assert_array_equal(text[0], text[4])
-    assert text[2].sum() == 0.0
-    np.testing.assert_allclose(np.square(text[[0, 3]]).mean(axis=1), 1.0, rtol=1e-5)
+    assert text[2].sum() == 0
+
+
+def test_long_texts_are_told_of():
+    ledger = Ledger()
+    texts = [" ".join(f"word{idx}" for idx in range(30)), None]
+    encoder = encoder_for({"t": (Kind.TEXT, texts)}, {"encode.text_ngrams": 16}, ledger)
+    assert encoder.text[0].n_ngrams == 16
+    (entry,) = ledger
+    assert "an even sample of 16 words and n-grams" in entry.what
+    assert entry.undo == "encode.text_ngrams"
+    assert encoder.transform(Table(pl.DataFrame({"t": texts}))).text.shape == (2, 16)
 
 
 def test_automatic_encoding_depends_on_the_number_of_levels():
@@ -83,6 +93,16 @@ def test_automatic_encoding_depends_on_the_number_of_levels():
     )
     found = {feature.column: feature.encoding for feature in encoder.categorical}
     assert found == {"two": "plus_minus", "few": "one_hot", "many": "embedding"}
+
+
+def test_rare_levels_are_pooled_only_where_a_level_has_weights_of_its_own():
+    columns = {
+        "few": (Kind.CATEGORICAL, [str(idx % 3) for idx in range(40)]),
+        "many": (Kind.CATEGORICAL, [str(idx % 9) for idx in range(40)]),
+    }
+    for options, expected in (({}, [1, 4]), ({"encode.min_count": 2}, [2, 2])):
+        encoder = encoder_for(columns, options)
+        assert [feature.min_count for feature in encoder.categorical] == expected
 
 
 def test_plain_data_rebuilds_the_encoder():

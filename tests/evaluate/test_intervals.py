@@ -30,20 +30,6 @@ def test_estimates_are_the_scores_of_all_rows(n_classes):
             assert one.low < one.estimate < one.high
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
-def test_a_draw_scores_what_the_drawn_rows_score(n_classes):
-    y_true, proba = _case(80, n_classes)
-    proba = np.round(proba, 1) + 0.01
-    proba /= proba.sum(axis=1, keepdims=True)
-    weight = np.random.default_rng(0).integers(0, 4, size=(3, 80)).astype(float)
-    scorer = intervals._DrawScorer(y_true, proba)
-    found = scorer.scores(weight) | scorer.ranked_scores(weight)
-    for draw, times in enumerate(weight.astype(int)):
-        expected = score_table(np.repeat(y_true, times), np.repeat(proba, times, axis=0))
-        got = {name: found[name][draw] for name in SCORES}
-        assert got == pytest.approx(expected, rel=1e-10)
-
-
 def test_accuracy_interval_agrees_with_scipy():
     y_true, proba = _case(300)
     is_right = (proba.argmax(axis=1) == y_true).astype(float)

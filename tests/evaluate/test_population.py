@@ -13,7 +13,8 @@ from assay.nn.core_graph import Calibration, build_core_graph
 from assay.nn.network import Network
 from assay.recipe import Recipe
 from assay.samples import Samples, held_out, read_samples
-from assay.training.loop import Silent, train_population
+from assay.training.history import Silent
+from assay.training.loop import train_population
 from assay.training.predictions import out_of_fold
 from assay.training.rows import EncodedRows, Lesson, RowSet
 

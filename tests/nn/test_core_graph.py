@@ -13,7 +13,7 @@ from assay.nn.network import Network
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
-from assay.training.predictions import member_probabilities
+from assay.training.predictions import average_members, member_log_probabilities
 from assay.training.rows import EncodedRows
 
 N_ROWS = 64
@@ -28,21 +28,23 @@ def make_table(rng) -> tuple[Table, Schema]:
             "two": [["no", "yes"][idx % 2] for idx in range(N_ROWS)],
             "many": [f"level {idx % 20}" for idx in range(N_ROWS)],
             "words": [f"some text {idx}" for idx in range(N_ROWS)],
+            "name": [["Ann", "", None, "Bob and Ann"][idx % 4] for idx in range(N_ROWS)],
         }
     )
-    kinds = [Kind.NUMERIC] * 2 + [Kind.CATEGORICAL] * 3 + [Kind.TEXT]
+    kinds = [Kind.NUMERIC] * 2 + [Kind.CATEGORICAL] * 3 + [Kind.TEXT] * 2
     columns = zip(frame.columns, kinds, strict=True)
     return Table(frame), Schema(tuple(ColumnSpec(name, kind, "") for name, kind in columns))
 
 
-def make_network(rng, options: dict) -> tuple[Network, Arrays]:
+def make_network(rng, options: dict, n_classes: int = 3) -> tuple[Network, Arrays]:
     table, schema = make_table(rng)
     recipe = Recipe.from_dict({"model": {"hidden": [12, 9]}}).with_options(options)
     encoder = TableEncoder.fit(table, schema, recipe.encode, Ledger())
-    n_classes = 2 if recipe.model.output == "sigmoid" else 3
+    n_classes = 2 if recipe.model.output == "sigmoid" else n_classes
     network = Network(encoder, recipe.model, n_members=3, n_classes=n_classes, seed=0)
     arrays = encoder.transform(table)
-    network.fit(arrays, rng.random((3, N_ROWS)) < 0.7)
+    y = rng.integers(0, n_classes, N_ROWS)
+    network.fit(arrays, rng.random((3, N_ROWS)) < 0.7, y)
     with torch.no_grad():  # the last layer starts at zero: make members differ
         for parameter in filter(lambda p: p.requires_grad, network.parameters()):
             parameter += 0.3 * torch.from_numpy(rng.normal(size=parameter.shape)).float()
@@ -66,6 +68,7 @@ OPTIONS = [
     {"model.activation": "sigmoid", "model.input_scale": False, "encode.min_count": 5},
     {"model.activation": "identity", "model.hidden": []},
     {"model.activation": "relu", "encode.columns.gaps.clip": False},
+    {"encode.text_buckets": 50, "encode.text_ngrams": 9, "encode.bins": 3},
 ]
 
 
@@ -74,10 +77,29 @@ def test_core_graph_equals_the_network(options, rng):
     network, arrays = make_network(rng, options)
     arrays = strange(arrays)
     rows = EncodedRows(network, arrays, torch.device("cpu"))
-    average = member_probabilities(network, rows).astype(np.float64).mean(axis=0)
+    average = average_members(member_log_probabilities(network, rows))
     found = CoreGraph(build_core_graph(network, Calibration())).run(arrays)
     np.testing.assert_allclose(found, average, atol=2e-6)
     np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 20])
+def test_texts_say_the_same_of_any_number_of_classes(n_classes, rng):
+    network, arrays = make_network(rng, {}, n_classes)
+    rows = EncodedRows(network, arrays, torch.device("cpu"))
+    average = average_members(member_log_probabilities(network, rows))
+    found = CoreGraph(build_core_graph(network, Calibration())).run(arrays)
+    np.testing.assert_allclose(found, average, atol=2e-6)
+    blank = Arrays(arrays.numeric, arrays.codes, np.zeros_like(arrays.text))
+    assert not np.allclose(network.scores(arrays), network.scores(blank))
+
+
+def test_chunks_of_rows_make_no_difference(rng, monkeypatch):
+    network, arrays = make_network(rng, {})
+    core = CoreGraph(build_core_graph(network, Calibration()))
+    whole = core.run(arrays)
+    monkeypatch.setattr("assay.core._CHUNK_NGRAMS", 3 * arrays.text.shape[1])
+    np.testing.assert_allclose(core.run(arrays), whole, atol=1e-6)
 
 
 def test_calibration_is_part_of_the_graph(rng):

@@ -9,8 +9,10 @@ from assay.encode.features import NumericFeature
 from assay.errors import UserError
 from assay.nn.network import Network
 from assay.options import ModelRecipe, TrainRecipe
-from assay.training.loop import History, Silent, auto_batch_size, auto_epochs, train_population
-from assay.training.predictions import member_probabilities, out_of_fold, score_members
+from assay.training.history import History, Silent
+from assay.training.loop import train_population
+from assay.training.plan import Deadline, Pacer, Plan
+from assay.training.predictions import member_log_probabilities, out_of_fold, score_members
 from assay.training.rows import EncodedRows, Lesson, RowSet
 
 CPU = torch.device("cpu")
@@ -45,9 +47,14 @@ def train(
     model: ModelRecipe = SMALL,
     weight: np.ndarray | None = None,
     cache_bytes: int = 1 << 30,
+    pacer: Pacer | None = None,
+    spoilt: int | None = None,
 ) -> tuple[Network, Lesson, History]:
     network = Network(ENCODER, model, n_members=len(masks), n_classes=2, seed=0)
     network.fit(arrays, masks)
+    if spoilt is not None:
+        with torch.no_grad():
+            network.body.linears()[0].weight[spoilt] = float("nan")
     rows = EncodedRows(network, arrays, CPU, cache_bytes=cache_bytes)
     lesson = Lesson(
         rows,
@@ -57,7 +64,8 @@ def train(
         (0,) * len(masks),
         weight=None if weight is None else torch.from_numpy(weight),
     )
-    return network, lesson, train_population(network, lesson, recipe, seed=0, observer=Silent())
+    history = train_population(network, lesson, recipe, seed=0, observer=Silent(), pacer=pacer)
+    return network, lesson, history
 
 
 def weights(network: Network, member_idx: int) -> torch.Tensor:
@@ -168,9 +176,9 @@ def test_out_of_fold_uses_only_members_that_left_the_row_out(rng):
     arrays, y = make_rows(rng)
     masks = fold_masks(120, 3)
     network, lesson, _ = train(arrays, y, masks)
-    every = member_probabilities(network, lesson.rows)
+    every = member_log_probabilities(network, lesson.rows)
     found = out_of_fold(network, lesson.rows, lesson.validation)
-    expected = np.stack([every[row % 3, row] for row in range(120)])
+    expected = np.exp(np.stack([every[row % 3, row] for row in range(120)]))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -194,11 +202,85 @@ def test_an_absent_device_is_named_with_those_present():
         choose_device("cuda:7")
 
 
-def test_automatic_batches_grow_and_epochs_shrink_with_rows():
-    assert [auto_batch_size(n) for n in (500, 5_000, 20_000, 90_000, 10**6)] == [
-        64, 128, 256, 512, 1024,
-    ]  # fmt: skip
-    assert auto_epochs(500) == 64
-    cost = [n * auto_epochs(n) for n in (10_000, 100_000, 1_000_000)]
-    assert cost[1] <= 10 * cost[0]
-    assert cost[2] <= 10 * cost[1]
+@pytest.mark.parametrize("model", [SMALL, ModelRecipe(hidden=(8,), dropout=0.0, activation="tanh")])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop", "adagrad", "adadelta"])
+def test_a_member_that_diverges_leaves_the_others_untouched(rng, optimizer, model):
+    arrays, y = make_rows(rng)
+    masks = fold_masks(120, 3)
+    recipe = TRAIN.model_copy(update={"keep": "last", "optimizer": optimizer})
+    sound, _, _ = train(arrays, y, masks, recipe, model=model)
+    spoilt, _, history = train(arrays, y, masks, recipe, model=model, spoilt=1)
+    assert history.is_sound.tolist() == [True, False, True]
+    assert history.diverged_in(1) == 1
+    assert torch.equal(weights(sound, 0), weights(spoilt, 0))
+    assert torch.equal(weights(sound, 2), weights(spoilt, 2))
+
+
+def test_a_member_that_diverges_keeps_no_epoch_and_has_no_say(rng):
+    arrays, y = make_rows(rng)
+    _, _, history = train(arrays, y, fold_masks(120, 3), spoilt=1)
+    assert history.is_sound.tolist() == [True, False, True]
+    assert history.best_epoch[1] == 0
+    losses = np.stack(history.validation_log_loss)
+    assert np.isnan(losses[:, 1]).all()
+    # Members 0 and 2 choose by each other alone.
+    np.testing.assert_array_equal(history.best_epoch[[0, 2]], losses[:, [2, 0]].argmin(axis=0) + 1)
+    assert history.of_members(np.array([0, 2])).best_epoch.tolist() == (
+        history.best_epoch[[0, 2]].tolist()
+    )
+
+
+def test_a_member_that_diverges_after_a_good_epoch_keeps_that_epoch(rng):
+    arrays, y = make_rows(rng)
+
+    class SpoilLater(Silent):
+        def on_epoch(self, epoch: int, n_epochs: int, **told: object) -> None:
+            if epoch == 2:
+                with torch.no_grad():
+                    network.body.linears()[0].weight[0] = float("inf")
+
+    network, lesson, _ = train(
+        arrays, y, fold_masks(120, 3), TRAIN.model_copy(update={"epochs": 1})
+    )
+    history = train_population(network, lesson, TRAIN, seed=0, observer=SpoilLater())
+    assert history.is_sound.all()
+    assert 1 <= history.best_epoch[0] <= 2
+    assert history.diverged_in(0) == 3
+    assert bool(weights(network, 0).isfinite().all())
+
+
+class Ticking:
+    """A clock that goes on by a hundredth of a second whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        self.now_s += 0.01
+        return self.now_s
+
+
+@pytest.mark.parametrize("end_s", [0.02, 0.5, 3.0])
+def test_a_deadline_ends_the_training_with_a_validated_epoch(rng, end_s):
+    arrays, y = make_rows(rng)
+    recipe = TRAIN.model_copy(update={"epochs": 500, "patience": 0})
+    clock = Ticking()
+    pacer = Pacer(Plan.of(recipe, 80), Deadline(0.0, end_s, clock), is_pressed=True)
+    network, lesson, history = train(arrays, y, fold_masks(120, 3), recipe, pacer=pacer)
+    assert history.is_cut
+    assert clock.now_s <= end_s + 0.2
+    assert 0 < history.n_passes < 500
+    assert len(history.validation_log_loss) == len(history.train_loss) > 0
+    assert (history.best_epoch > 0).all()
+    assert np.isfinite(score_members(network, lesson.rows, y, lesson.validation).log_loss).all()
+
+
+def test_a_deadline_far_away_changes_nothing(rng):
+    arrays, y = make_rows(rng)
+    masks = fold_masks(120, 3)
+    plain, _, history = train(arrays, y, masks)
+    assert not history.is_cut
+    assert history.n_passes == 6
+    pacer = Pacer(Plan.of(TRAIN, 80), Deadline(0.0, 1e6, Ticking()))
+    within, _, _ = train(arrays, y, masks, pacer=pacer)
+    assert torch.equal(weights(plain, 1), weights(within, 1))

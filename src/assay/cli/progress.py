@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from assay.amounts import duration_text
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -14,13 +16,16 @@ _MOST_LINES = 18  # of epochs; the first and the last come on top
 
 
 class Reporter(Protocol):
-    """An observer of a training that has an end; see `training.loop.Observer`."""
+    """An observer of a training that has an end; see `training.history.Observer`."""
 
     def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
         """Epoch `epoch` (1-based) of `n_epochs` ended with this mean log loss."""
 
     def on_stage(self, name: str) -> None:
         """A new stage of the work begins."""
+
+    def on_plan(self, text: str) -> None:
+        """What will be done within a budget was estimated."""
 
     def close(self) -> None:
         """The training is over, or has failed."""
@@ -65,6 +70,9 @@ class Quiet:
     def on_stage(self, name: str) -> None:
         """Do nothing."""
 
+    def on_plan(self, text: str) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -90,7 +98,7 @@ class Lines:
         left_s = (now_s - self._stage_s) / epoch * (n_epochs - epoch)
         line = (
             f"epoch {epoch}/{n_epochs}  {loss_name(is_validation)} {log_loss:.4f}"
-            f"  elapsed {duration(now_s - self._start_s)}, about {duration(left_s)} left"
+            f"  elapsed {duration_text(now_s - self._start_s)}, about {duration_text(left_s)} left"
         )
         if epoch == 1 or epoch == n_epochs or epoch % spacing(n_epochs) == 0:
             self._held_back = ""
@@ -106,10 +114,14 @@ class Lines:
             self._early.append(name)
             return
         if self._early:
-            elapsed = duration(self._stage_s - self._start_s)
+            elapsed = duration_text(self._stage_s - self._start_s)
             typer.echo(f"{' and '.join(self._early)}: {elapsed}", err=True)
             self._early.clear()
         typer.echo(name, err=True)
+
+    def on_plan(self, text: str) -> None:
+        """Write the plan."""
+        typer.echo(text, err=True)
 
     def close(self) -> None:
         """Write the epoch held back, if any."""
@@ -159,21 +171,10 @@ class Bar:
         """Name the stage."""
         self._progress.update(self._task, description=name)
 
+    def on_plan(self, text: str) -> None:
+        """Write the plan above the bar, where it stays."""
+        self._progress.console.print(text, markup=False, highlight=False)
+
     def close(self) -> None:
         """Take the line away."""
         self._progress.stop()
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words.
-
-    Example:
-        >>> duration(3.2), duration(75.0), duration(7260.0)
-        ('3 s', '1 min 15 s', '2 h 1 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -133,7 +133,7 @@ def _encodings(contents: "ModelContents") -> dict[str, str]:
             counted(len(level.levels), "level"),
         ]
     for text in encoder.text:
-        parts[text.column] = [f"letter n-grams in {text.n_buckets} buckets"]
+        parts[text.column] = [f"words and n-grams in {text.n_buckets} buckets"]
     return {name: ", ".join(words) for name, words in parts.items()}
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import typer
 
 from assay.cli.choices import JsonOption, RecipeOption, SetOption, SqlOption, TableArgument
+from assay.errors import UserError
 
 if TYPE_CHECKING:
     from assay.estimator import Model
@@ -52,7 +53,20 @@ def train(
     ] = None,
     time_column: Annotated[
         str | None,
-        typer.Option("--time", metavar="COLUMN", help="Test on rows that are later in it."),
+        typer.Option("--time-column", metavar="COLUMN", help="Test on rows that are later in it."),
+    ] = None,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            "--time",
+            metavar="TIME",
+            help="End within this time, such as 90s, 10m or 1h30m. "
+            "A name that begins with no digit is read as --time-column.",
+        ),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option("--memory", metavar="SIZE", help="Stay below this memory, such as 4G."),
     ] = None,
     sql: SqlOption = None,
     device: Annotated[
@@ -67,6 +81,8 @@ def train(
     from assay.cli.choices import make_recipe, open_source
     from assay.cli.output import check_destination, check_no_terminal, say, say_json
 
+    start_s = time.monotonic() - time.process_time()  # the process itself took a while
+    time_column, time_budget = which_time(time_column, time_budget)
     path = output or model_name(table)
     is_piped = path == _STANDARD_OUTPUT
     if is_piped:
@@ -78,13 +94,14 @@ def train(
         "seed": seed,
         "split.group": group,
         "split.time": time_column,
+        "train.time": time_budget,
+        "train.memory": memory,
         "read.sql": sql,
         "train.device": device,
     }
-    start_s = time.monotonic()
     source = open_source(table)
     chosen = make_recipe(source, recipe, settings, shortcuts=shortcuts)
-    model = train_and_save(source, chosen, path, test=test, is_quiet=quiet)
+    model = train_and_save(source, chosen, path, test=test, is_quiet=quiet, start_s=start_s)
     if as_json:
         say_json(as_document(model, path), is_aside=is_piped)
     elif not quiet:
@@ -94,8 +111,39 @@ def train(
         say(path)
 
 
+def which_time(column: str | None, budget: str | None) -> tuple[str | None, str | None]:
+    """Return the column of time and the budget of time that are meant.
+
+    Before there were budgets `--time` named the column, and it still may.
+
+    Args:
+        column: Value of `--time-column`.
+        budget: Value of `--time`; a budget begins with a digit.
+
+    Raises:
+        UserError: Two columns were given.
+
+    Example:
+        >>> which_time(None, "10m"), which_time(None, "year"), which_time("year", "90s")
+        ((None, '10m'), ('year', None), ('year', '90s'))
+    """
+    if budget is None or budget.strip()[:1].isdigit():
+        return column, budget
+    if column is not None:
+        raise UserError(
+            f"{budget!r} is not a time such as 90s, 10m or 1h30m", where="option --time"
+        )
+    return budget, None
+
+
 def train_and_save(
-    table: "str | NamedBytes", recipe: "Recipe", path: str, *, test: str | None, is_quiet: bool
+    table: "str | NamedBytes",
+    recipe: "Recipe",
+    path: str,
+    *,
+    test: str | None,
+    is_quiet: bool,
+    start_s: float | None = None,
 ) -> "Model":
     """Train on a table and write the model file, telling how it goes on.
 
@@ -105,6 +153,7 @@ def train_and_save(
         path: Of the model file; "-" is standard output.
         test: Rows to test on, or None.
         is_quiet: Whether to tell nothing.
+        start_s: When the command began, by `time.monotonic`, for `train.time`.
 
     Raises:
         UserError: Anything about the table, the recipe or the place to write to.
@@ -117,7 +166,7 @@ def train_and_save(
         with contextlib.closing(make_reporter(is_quiet=is_quiet)) as reporter:
             from assay.estimator import train as fit
 
-            model = fit(table, recipe=recipe, test=test, observer=reporter)
+            model = fit(table, recipe=recipe, test=test, observer=reporter, start_s=start_s)
         if path == _STANDARD_OUTPUT:
             write_bytes([model.to_bytes()])
         else:
@@ -149,9 +198,9 @@ def as_document(model: "Model", path: str) -> dict[str, Any]:
 
 def summary_lines(model: "Model", table: str, path: str, *, elapsed_s: float) -> list[str]:
     """Return what a person wants to know after a training."""
+    from assay.amounts import duration_text
     from assay.cli.layout import counted, cut, heading
     from assay.cli.output import one_line
-    from assay.cli.progress import duration
     from assay.cli.render import classes_line, learnt_lines, part_lines
 
     evaluation, training = model.evaluation, model.evaluation["training"]
@@ -164,7 +213,7 @@ def summary_lines(model: "Model", table: str, path: str, *, elapsed_s: float) ->
         *ledger_lines(model.ledger.to_list(), path),
         f"{counted(training['n_members'], 'network')} of "
         f"{counted(training['n_inputs'], 'input')}, "
-        f"{counted(training['n_epochs_run'], 'epoch')}, {duration(elapsed_s)}",
+        f"{counted(training['n_epochs_run'], 'epoch')}, {duration_text(elapsed_s)}",
         *part_lines(evaluation, "validation", is_brief=True),
         *part_lines(evaluation, "test", is_brief=True),
     ]

@@ -88,11 +88,24 @@ def tell_categorical(series: pl.Series, feature: CategoricalFeature, ledger: Led
     _add(decisions, series.name, ledger)
 
 
-def tell_text(series: pl.Series, feature: TextFeature, ledger: Ledger) -> None:
-    """Tell the ledger how many cells of a text column are read as empty text."""
+def tell_text(series: pl.Series, feature: TextFeature, n_needed: int, ledger: Ledger) -> None:
+    """Tell the ledger about texts that are empty, or too long to be kept whole.
+
+    Args:
+        series: N typed cells, null where missing.
+        feature: What the column became.
+        n_needed: N-grams per cell that would serve nearly all of them.
+        ledger: Told of it, if there is any of these.
+    """
+    decisions = []
     if series.null_count():
         what = f"{_cells(series.null_count())} read as empty text"
-        _add([_Decision(what, _missing(series))], feature.column, ledger)
+        decisions.append(_Decision(what, _missing(series)))
+    if n_needed > feature.n_ngrams:
+        what = f"long texts read by an even sample of {feature.n_ngrams} words and n-grams"
+        why = f"the longest have about {n_needed}"
+        decisions.append(_Decision(what, why, "encode.text_ngrams"))
+    _add(decisions, feature.column, ledger)
 
 
 def _filled_level(series: pl.Series, feature: CategoricalFeature) -> str:

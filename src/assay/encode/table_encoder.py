@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.encode.arrays import FIRST_LEVEL_CODE, MISSING_CODE, UNSEEN_CODE, Arrays
+from assay.encode.arrays import FIRST_LEVEL_CODE, MISSING_CODE, UNSEEN_CODE, Arrays, code_type
 from assay.encode.datetime import DATE_PARTS, date_part
 from assay.encode.decisions import tell_categorical, tell_numeric, tell_text
 from assay.encode.features import (
@@ -24,7 +24,8 @@ from assay.encode.features import (
     feature_to_dict,
     numeric_feature,
 )
-from assay.encode.text import hash_ngrams
+from assay.encode.text import count_ngrams, hash_ngrams
+from assay.encode.width import narrow_bins
 from assay.errors import UserError, did_you_mean
 from assay.ledger import Ledger
 from assay.options import EncodeRecipe
@@ -58,8 +59,8 @@ class TableEncoder:
             table: Typed rows that members may learn from (no test rows).
             schema: Kinds of the columns.
             recipe: The section [encode].
-            ledger: Told of gaps that are filled, of rare levels, and of levels that
-                a given list leaves out.
+            ledger: Told of gaps that are filled, of rare levels, of levels that a
+                given list leaves out, and of fewer bins for a wide table.
 
         Raises:
             UserError: A choice that does not fit its column.
@@ -71,8 +72,7 @@ class TableEncoder:
         for spec in schema.features:
             series = table.column(spec.name)
             if spec.kind == Kind.TEXT:
-                text.append(TextFeature(spec.name, recipe.text_buckets))
-                tell_text(series, text[-1], ledger)
+                text.append(_text(series, recipe, ledger))
             elif spec.kind in (Kind.CATEGORICAL, Kind.BOOLEAN):
                 categorical.append(_categorical(series, recipe))
                 tell_categorical(series, categorical[-1], ledger)
@@ -80,19 +80,36 @@ class TableEncoder:
                 parts = _numeric(series, spec, recipe)
                 numeric.extend(parts)
                 tell_numeric(series, parts, ledger)
+        fixed = {name for name, own in recipe.columns.items() if own.bins is not None}
+        numeric = narrow_bins(numeric, max_total=recipe.max_total_bins, fixed=fixed, ledger=ledger)
         return cls(tuple(numeric), tuple(categorical), tuple(text))
 
-    def transform(self, table: Table) -> Arrays:
-        """Encode typed rows; see `Arrays` for shapes."""
+    def transform(self, table: Table, *, gives_up: bool = False) -> Arrays:
+        """Encode typed rows; see `Arrays` for shapes.
+
+        Args:
+            table: N typed rows.
+            gives_up: Whether `table` loses each column once it is encoded, which saves
+                memory.
+        """
         n_rows = table.n_rows
         numeric = np.empty((n_rows, len(self.numeric)), dtype=np.float32)
         for idx, feature in enumerate(self.numeric):
             numeric[:, idx] = _numbers(table.column(feature.column), feature)
-        codes = np.empty((n_rows, len(self.categorical)), dtype=np.int32)
+            parts_left = [part.column for part in self.numeric[idx + 1 : idx + 2]]
+            if gives_up and feature.column not in parts_left:  # a date has several parts
+                table.frame.drop_in_place(feature.column)
+        n_levels = max((len(feature.levels) for feature in self.categorical), default=0)
+        codes = np.empty((n_rows, len(self.categorical)), dtype=code_type(n_levels))
         for idx, level_feature in enumerate(self.categorical):
             codes[:, idx] = _codes(table.column(level_feature.column), level_feature.levels)
-        blocks = [hash_ngrams(table.column(part.column), part.n_buckets) for part in self.text]
-        text = np.concatenate(blocks, axis=1) if blocks else np.zeros((n_rows, 0), np.float32)
+            if gives_up:
+                table.frame.drop_in_place(level_feature.column)
+        blocks = [
+            hash_ngrams(table.column(part.column), part.n_buckets, part.n_ngrams)
+            for part in self.text
+        ]
+        text = np.concatenate(blocks, axis=1) if blocks else np.zeros((n_rows, 0), np.uint16)
         return Arrays(numeric=numeric, codes=codes, text=text)
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,6 +166,14 @@ def _categorical(series: pl.Series, recipe: EncodeRecipe) -> CategoricalFeature:
     return categorical_feature(
         series.name, recipe, levels=levels, has_missing=series.null_count() > 0
     )
+
+
+def _text(series: pl.Series, recipe: EncodeRecipe, ledger: Ledger) -> TextFeature:
+    n_needed = count_ngrams(series, recipe.text_buckets)
+    n_kept = min(n_needed, recipe.text_ngrams)
+    feature = TextFeature(series.name, recipe.text_buckets, n_kept, recipe.bins)
+    tell_text(series, feature, n_needed, ledger)
+    return feature
 
 
 def _natural(level: str) -> tuple[int, float, str]:

@@ -1,60 +1,181 @@
-"""Text to numbers: hashed character n-grams, with nothing fitted.
+"""Text to n-grams: which pieces of words a cell holds, with nothing fitted.
 
-Each cell becomes the counts of its 3- and 4-grams of UTF-8 bytes, hashed into
-buckets, damped by a square root and scaled to unit mean square. Empty and
-missing cells are all zeros.
+Each cell becomes the set of its words, pairs of neighbouring words, and runs of 3 to
+5 bytes within a word, each hashed to a *bucket*. What a bucket says about the target
+is learnt by each member (`nn.text`).
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
 
-NGRAM_SIZES = (3, 4)
-_MULTIPLIER = np.uint32(0x9E3779B1)  # 2^32 / golden ratio: Fibonacci hashing, Knuth vol. 3, 6.4
-_CHUNK_ROWS = 50_000
+NO_NGRAM = 0  # pads the rows; buckets are numbered from 1
+CHARACTER_SIZES = (3, 4, 5)
+MAX_BUCKETS = 65_535  # so that a bucket fits 16 bits
+_BASE = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, odd: Fibonacci hashing, Knuth vol. 3, 6.4
+_INVERSE_BASE = pow(_BASE, -1, 2**64)
+_MIXER = np.uint64(0xBF58476D1CE4E5B9)  # of splitmix64, Steele et al. 2014
+MAX_LETTERS = 1 << 16  # of a cell that are read
+_SPACE = np.uint8(32)
+_SLICE_ROWS = 4_096
+_CHUNK_BYTES = 1 << 20
+_SAMPLE_ROWS = 4_096
+_SPARE = 1.25  # n-grams above the 99th percentile that are kept
 
 
-def hash_ngrams(texts: pl.Series, n_buckets: int) -> np.ndarray:
-    """Return hashed n-gram features of a text column.
+def hash_ngrams(texts: pl.Series, n_buckets: int, n_ngrams: int) -> np.ndarray:
+    """Return the buckets of the n-grams of each cell.
 
     Args:
-        texts: N strings; null counts as empty. Case is ignored.
-        n_buckets: Width of the result.
+        texts: N strings; null counts as empty. Case is ignored, and so is what
+            follows the first `MAX_LETTERS` characters.
+        n_buckets: Buckets to hash into, up to `MAX_BUCKETS`.
+        n_ngrams: Width of the result. A cell with more different buckets keeps the
+            smallest, which is an even sample of its n-grams, and of the same ones in
+            every text (MinHash, Broder 1997).
 
     Returns:
-        Array of shape (N, n_buckets), float32. The same text gives the same row
-        in every batch and on every machine.
+        Array of shape (N, n_ngrams), uint16: different buckets 1 to `n_buckets` in
+        rising order, then `NO_NGRAM`. The same text gives the same row in every batch
+        and on every machine.
 
     Example:
-        >>> features = hash_ngrams(pl.Series(["Mr. Owen", "mr. owen", None]), 16)
-        >>> bool((features[0] == features[1]).all()), float(features[2].sum())
-        (True, 0.0)
+        >>> buckets = hash_ngrams(pl.Series(["Mr. Owen", "mr. owen", None]), 1000, 20)
+        >>> bool((buckets[0] == buckets[1]).all()), int((buckets[2] != NO_NGRAM).sum())
+        (True, 0)
     """
-    parts = [
-        _hash_chunk(texts.slice(start, _CHUNK_ROWS), n_buckets)
-        for start in range(0, len(texts), _CHUNK_ROWS)
+    result = np.full((len(texts), n_ngrams), NO_NGRAM, dtype=np.uint16)
+    for start, chunk in _chunks(texts):
+        row, bucket = _distinct_ngrams(chunk, n_buckets)
+        counts = np.bincount(row, minlength=len(chunk))
+        place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        fits = place < n_ngrams
+        result[start + row[fits], place[fits]] = bucket[fits] + 1
+    return result
+
+
+def count_ngrams(texts: pl.Series, n_buckets: int) -> int:
+    """Return how many n-grams per cell serve nearly all cells of a column.
+
+    Args:
+        texts: N strings; an even sample of them is looked at.
+        n_buckets: Buckets that the n-grams will be hashed into.
+
+    Returns:
+        A quarter more than the 99th percentile, at least 1.
+    """
+    sample = texts.gather_every(-(-len(texts) // _SAMPLE_ROWS) or 1)
+    counts = [
+        np.bincount(_distinct_ngrams(chunk, n_buckets)[0], minlength=len(chunk))
+        for _, chunk in _chunks(sample)
     ]
-    return np.concatenate(parts) if parts else np.zeros((0, n_buckets), dtype=np.float32)
+    most = np.quantile(np.concatenate(counts), 0.99) if counts else 0
+    return max(int(np.ceil(_SPARE * most)), 1)
 
 
-def _hash_chunk(texts: pl.Series, n_buckets: int) -> np.ndarray:
-    padded = " " + texts.fill_null("").str.to_lowercase() + " "
-    lengths = padded.str.len_bytes().to_numpy().astype(np.int64)
-    data = np.frombuffer("".join(padded.to_list()).encode(), dtype=np.uint8).astype(np.uint32)
-    row = np.repeat(np.arange(len(texts)), lengths)
-    counts = np.zeros(len(texts) * n_buckets, dtype=np.float64)
-    for size in NGRAM_SIZES:
-        if data.size < size:
-            continue
-        n_grams = data.size - size + 1
-        gram = np.full(n_grams, size, dtype=np.uint32)
-        for offset in range(size):
-            gram = (gram ^ data[offset : offset + n_grams]) * _MULTIPLIER
-            gram ^= gram >> np.uint32(15)
-        first, last = row[:n_grams], row[size - 1 :]
-        inside = first == last
-        bucket = (gram[inside] % np.uint32(n_buckets)).astype(np.int64)
-        counts += np.bincount(first[inside] * n_buckets + bucket, minlength=counts.size)
-    damped = np.sqrt(counts).reshape(len(texts), n_buckets)
-    norm = np.sqrt(np.square(damped).mean(axis=1, keepdims=True))
-    scaled: np.ndarray = np.divide(damped, norm, out=np.zeros_like(damped), where=norm > 0)
-    return scaled.astype(np.float32)
+def _chunks(texts: pl.Series) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield runs of padded, lower-case cells of about `_CHUNK_BYTES`, with their start.
+
+    Plain Python: one call of Polars takes longer than a single row may.
+    """
+    start, size = 0, 0
+    chunk: list[bytes] = []
+    for first in range(0, len(texts), _SLICE_ROWS):
+        for cell in texts[first : first + _SLICE_ROWS].to_list():
+            chunk.append(f" {cell[:MAX_LETTERS].lower()} ".encode() if cell else b"  ")
+            size += len(chunk[-1])
+            if size >= _CHUNK_BYTES:
+                yield start, chunk
+                start, size, chunk = start + len(chunk), 0, []
+    if chunk:
+        yield start, chunk
+
+
+def _distinct_ngrams(padded: list[bytes], n_buckets: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return row and bucket of each different n-gram, sorted by row, then bucket."""
+    data = np.frombuffer(b"".join(padded), dtype=np.uint8)
+    data = np.maximum(data, _SPACE)  # white space and controls are alike
+    row = np.repeat(np.arange(len(padded)), [len(cell) for cell in padded])  # of each byte
+    hasher = _Hasher(data)
+    words = _words(data, hasher)
+    parts = [words, _pairs(*words, row), *(_runs(data, hasher, size) for size in CHARACTER_SIZES)]
+    keys = [row[start] * n_buckets + _buckets(hashed, n_buckets) for start, hashed in parts]
+    ordered = np.sort(np.concatenate(keys).astype(_key_type(len(padded) * n_buckets)))
+    is_new = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
+    rows, buckets = np.divmod(ordered[is_new], ordered.dtype.type(n_buckets))
+    return rows.astype(np.int64), buckets
+
+
+def _key_type(size: int) -> type[np.unsignedinteger]:
+    """Return the type to sort keys below `size` in; 32 bits sort twice as fast as 64."""
+    return np.uint32 if size < 2**32 else np.uint64
+
+
+def _buckets(hashed: np.ndarray, n_buckets: int) -> np.ndarray:
+    high = _mix(hashed) >> np.uint64(32)
+    return ((high * np.uint64(n_buckets)) >> np.uint64(32)).astype(np.int64)
+
+
+class _Hasher:
+    """Hashes of any run of bytes, by differences of a running sum modulo 2^64.
+
+    A run of bytes b at position a has the hash sum(b[i] * base^(i - a)).
+    """
+
+    def __init__(self, data: np.ndarray) -> None:
+        powers = _powers(_BASE, len(data))
+        self._total = np.zeros(len(data) + 1, dtype=np.uint64)
+        np.cumsum((data.astype(np.uint64) + np.uint64(1)) * powers, out=self._total[1:])
+        self._inverse = _powers(_INVERSE_BASE, len(data))
+
+    def __call__(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+        hashed: np.ndarray = (self._total[stop] - self._total[start]) * self._inverse[start]
+        return hashed
+
+
+def _powers(base: int, count: int) -> np.ndarray:
+    powers = np.full(count, base, dtype=np.uint64)
+    powers[:1] = 1
+    return np.cumprod(powers, dtype=np.uint64)
+
+
+def _words(data: np.ndarray, hasher: _Hasher) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and hash of each run of letters, digits and bytes beyond ASCII."""
+    is_letter = (data >= 128) | ((data >= 97) & (data <= 122)) | ((data >= 48) & (data <= 57))
+    edges = np.diff(is_letter.astype(np.int8), prepend=0, append=0)
+    start, stop = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    return start, hasher(start, stop) * _MIXER  # apart from equal runs of characters
+
+
+def _pairs(start: np.ndarray, hashed: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and hash of each two neighbouring words of one cell."""
+    word_row = row[start]
+    together = np.flatnonzero(word_row[:-1] == word_row[1:])
+    return start[together], _mix(hashed[together]) + hashed[together + 1]
+
+
+def _runs(data: np.ndarray, hasher: _Hasher, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and hash of each run of `size` bytes with no space inside.
+
+    A space may begin or end it, so that heads and tails of words are told apart.
+    Cells are padded: a run over two of them would have a space inside.
+    """
+    if len(data) < size:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64)
+    is_space = data == _SPACE
+    n_starts = len(data) - size + 1
+    has_space = is_space[1 : 1 + n_starts].copy()
+    for place in range(2, size - 1):
+        has_space |= is_space[place : place + n_starts]
+    start = np.flatnonzero(~has_space)
+    return start, hasher(start, start + size)
+
+
+def _mix(hashed: np.ndarray) -> np.ndarray:
+    """Spread hashes over all bits (the steps of splitmix64)."""
+    hashed = (hashed ^ (hashed >> np.uint64(30))) * _MIXER
+    hashed = (hashed ^ (hashed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    spread: np.ndarray = hashed ^ (hashed >> np.uint64(31))
+    return spread

@@ -5,26 +5,16 @@ it at the wanted confidence. Rows are drawn anew, the model is not trained anew:
 interval tells of the rows' luck. `member_spread` tells of the training's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 
 import numpy as np
 
 from assay.errors import UserError
-from assay.metrics import (
-    ECE_BINS,
-    SCORES,
-    Floats,
-    Indices,
-    confidence_gaps,
-    rank_scores,
-    row_brier,
-    row_log_loss,
-    score_table,
-    scores_from_confusion,
-    threshold_ends,
-)
+from assay.evaluate.draws import Ranking, RowScores, drawn_weights
+from assay.evaluate.influence import ranked_deviation
+from assay.metrics import SCORES, Floats, Indices, score_table
 
 EXACT_ROWS = 20_000
 """Up to this many rows all of them are drawn anew; above, subsamples of this size."""
@@ -33,8 +23,9 @@ N_SUBSAMPLES = 100
 """Subsamples above `EXACT_ROWS`; the standard error is then known to about 7 %."""
 
 MIN_RANK_RESAMPLES = 200
+"""Fewer draws than this say too little of a percentile."""
+
 _RANK_BUDGET = 60_000_000  # rows x classes x resamples for AUROC: about two seconds
-_CHUNK = 100_000  # weights held at once: they and their sums stay in the cache
 _HIGHEST = {"brier": 2.0, "log_loss": np.inf}  # of the others it is 1
 _LOWEST = {"matthews": -1.0, "cohen_kappa": -1.0}  # of the others it is 0
 
@@ -85,7 +76,8 @@ def bootstrap_intervals(
 
     Up to 20,000 rows: the percentile interval over `n_resamples` draws of N rows with
     replacement. AUROC and average precision need an ordering of all rows for each
-    class and get fewer draws when N x C is large, never under 200.
+    class and get fewer draws when N x C is large. Where the time for 200 draws is
+    lacking, their interval is the estimate +- z x the standard error of `influence`.
 
     Above: rows are plenty and scores near normal, so 100 draws of n = 20,000 rows (at
     most half) without replacement are scored, and the interval is the estimate +- z x
@@ -121,12 +113,25 @@ def bootstrap_intervals(
     rng = np.random.default_rng([seed, 4])
     if unit.max() == 0:
         return {name: Interval(estimates[name], None, None) for name in SCORES}
-    if len(y_true) > EXACT_ROWS and unit.max() >= 2 * N_SUBSAMPLES:
-        deviation = _subsampled_deviation(y_true, proba, unit, rng=rng)
-        half = NormalDist().inv_cdf((1 + confidence) / 2)
-        return {name: _normal(name, estimates[name], half * deviation[name]) for name in SCORES}
-    draws = _drawn_scores(y_true, proba, unit, n_resamples=n_resamples, rng=rng)
-    return {name: _percentile(estimates[name], draws[name], confidence) for name in SCORES}
+    is_large = len(y_true) > EXACT_ROWS and unit.max() >= 2 * N_SUBSAMPLES
+    n_ranked = _RANK_BUDGET // (min(len(y_true), EXACT_ROWS) * proba.shape[1])
+    is_ranked = n_ranked >= (N_SUBSAMPLES if is_large else MIN_RANK_RESAMPLES)
+    draws: dict[str, Floats] = {}
+    deviation = {} if is_ranked else ranked_deviation(y_true, proba, unit)
+    if is_large:
+        deviation |= _subsampled_deviation(y_true, proba, unit, is_ranked=is_ranked, rng=rng)
+    else:
+        n_ranked = n_ranked if is_ranked else 0
+        draws = _drawn_scores(
+            y_true, proba, unit, n_resamples=n_resamples, n_ranked=n_ranked, rng=rng
+        )
+    half = NormalDist().inv_cdf((1 + confidence) / 2)
+    return {
+        name: _percentile(estimates[name], draws[name], confidence)
+        if name in draws
+        else _normal(name, estimates[name], half * deviation[name])
+        for name in SCORES
+    }
 
 
 def member_spread(values: Sequence[float] | Floats) -> Spread:
@@ -190,24 +195,27 @@ def _normal(name: str, estimate: float | None, half: float) -> Interval:
 
 
 def _subsampled_deviation(
-    y_true: Indices, proba: Floats, unit: Indices, *, rng: np.random.Generator
+    y_true: Indices, proba: Floats, unit: Indices, *, is_ranked: bool, rng: np.random.Generator
 ) -> dict[str, float]:
     """Return the standard error of each score, from scores of small parts of the rows."""
+    rows = RowScores.of(y_true, proba)
     n_units = int(unit.max()) + 1
     n_drawn = max(N_SUBSAMPLES, round(n_units * min(0.5, EXACT_ROWS / len(y_true))))
-    found: dict[str, list[float]] = {name: [] for name in SCORES}
+    found: list[dict[str, Floats]] = []
     for _ in range(N_SUBSAMPLES):
         drawn = rng.choice(n_units, size=n_drawn, replace=False, shuffle=False)
         if n_units < len(y_true):
             is_drawn = np.zeros(n_units, dtype=bool)
             is_drawn[drawn] = True
             drawn = np.flatnonzero(is_drawn[unit])
-        scores = score_table(y_true[drawn], proba[drawn])
-        for name, score in scores.items():
-            found[name].append(np.nan if score is None else score)
+        once = np.ones((1, len(drawn)))
+        scores = rows.take(drawn).scores(once)
+        if is_ranked:
+            scores |= Ranking(y_true[drawn], proba[drawn]).scores(once)
+        found.append(scores)
     # A part of n of N units without replacement varies as sqrt(1/n - 1/N).
-    shrink = np.sqrt((n_drawn / n_units) / (1 - n_drawn / n_units))
-    return {name: _deviation(np.array(values)) * float(shrink) for name, values in found.items()}
+    shrink = float(np.sqrt((n_drawn / n_units) / (1 - n_drawn / n_units)))
+    return {name: _deviation(draws) * shrink for name, draws in _joined(found).items()}
 
 
 def _deviation(values: Floats) -> float:
@@ -221,92 +229,25 @@ def _drawn_scores(
     unit: Indices,
     *,
     n_resamples: int,
+    n_ranked: int,
     rng: np.random.Generator,
 ) -> dict[str, Floats]:
-    """Return each score on every draw, (R,); ranked scores on fewer where rows are many."""
-    n_rows, n_classes = proba.shape
-    n_ranked = max(MIN_RANK_RESAMPLES, _RANK_BUDGET // (n_rows * max(n_classes, 1)))
-    found: dict[str, list[Floats]] = {name: [] for name in SCORES}
-    scorer = _DrawScorer(y_true, proba)
+    """Return each score on every draw, (R,); ranked scores on the first `n_ranked` or so."""
+    rows = RowScores.of(y_true, proba)
+    ranking = Ranking(y_true, proba) if n_ranked else None
+    found: list[dict[str, Floats]] = []
     n_done = 0
-    for weight in _drawn_weights(unit, n_resamples, rng):
-        scores = scorer.scores(weight)
-        if n_done < n_ranked:
-            scores |= scorer.ranked_scores(weight)
+    for weight in drawn_weights(unit, n_resamples, rng):
+        scores = rows.scores(weight)
+        if ranking is not None and n_done < n_ranked:
+            scores |= ranking.scores(weight)
         n_done += len(weight)
-        for name, drawn in scores.items():
-            found[name].append(drawn)
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+        found.append(scores)
+    return _joined(found)
 
 
-def _drawn_weights(unit: Indices, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Yield how often each row was drawn, a few draws at a time: (R', N)."""
-    n_units = int(unit.max()) + 1
-    size = max(1, _CHUNK // len(unit))
-    for start in range(0, n_resamples, size):
-        n_draws = min(size, n_resamples - start)
-        drawn = rng.integers(n_units, size=(n_draws, n_units))
-        times = np.stack([np.bincount(row, minlength=n_units) for row in drawn])
-        yield (times if n_units == len(unit) else times[:, unit]).astype(np.float64)
-
-
-class _DrawScorer:
-    """Scores of many weightings of the same rows; what does not change is kept."""
-
-    def __init__(self, y_true: Indices, proba: Floats) -> None:
-        n_rows, self.n_classes = proba.shape
-        self._cell = y_true * self.n_classes + proba.argmax(axis=1)
-        bins, gap = confidence_gaps(y_true, proba)
-        # Sums that are linear in the weights, one column each: (N, 2 + bins).
-        self._sums = np.zeros((n_rows, 2 + ECE_BINS))
-        self._sums[:, 0] = row_log_loss(y_true, proba)
-        self._sums[:, 1] = row_brier(y_true, proba)
-        self._sums[np.arange(n_rows), 2 + bins] = gap
-        # Of two classes only class 1 is ranked, as `score_table` does.
-        self._ranked = range(1, 2) if self.n_classes == 2 else range(self.n_classes)
-        self._y_true, self._proba = y_true, proba
-        self._order: dict[int, tuple[Indices, Indices, Floats]] = {}
-
-    def scores(self, weight: Floats) -> dict[str, Floats]:
-        """Return the scores that need no order, each (R',), for weights (R', N)."""
-        n_cells = self.n_classes**2
-        counts = np.zeros((len(weight), n_cells))
-        for idx, row in enumerate(weight):
-            counts[idx] = np.bincount(self._cell, row, n_cells)
-        # (R', C*C) -> (R', C, C)
-        scores = scores_from_confusion(counts.reshape(-1, self.n_classes, self.n_classes))
-        means = weight @ self._sums / weight.sum(axis=1, keepdims=True)  # (R', 2 + bins)
-        scores["log_loss"], scores["brier"] = means[:, 0], means[:, 1]
-        scores["ece"] = np.abs(means[:, 2:]).sum(axis=1)
-        return scores
-
-    def ranked_scores(self, weight: Floats) -> dict[str, Floats]:
-        """Return AUROC and average precision, each (R',), for weights (R', N)."""
-        area, average = [], []
-        for class_idx in self._ranked:
-            order, ends, own = self._sorted(class_idx)
-            ranked = weight[:, order]
-            true = np.cumsum(ranked * own, axis=1)[:, ends]
-            both = np.cumsum(ranked, axis=1)[:, ends]
-            found = rank_scores(true, both - true)
-            area.append(found[0])
-            average.append(found[1])
-        return {"auroc": _mean_known(area), "average_precision": _mean_known(average)}
-
-    def _sorted(self, class_idx: int) -> tuple[Indices, Indices, Floats]:
-        if class_idx not in self._order:
-            score = self._proba[:, class_idx]
-            order = np.argsort(-score)
-            own = (self._y_true[order] == class_idx).astype(np.float64)
-            self._order[class_idx] = order, threshold_ends(score[order]), own
-        return self._order[class_idx]
-
-
-def _mean_known(per_class: list[Floats]) -> Floats:
-    stacked = np.stack(per_class)  # (C, R')
-    known = ~np.isnan(stacked)
-    total = np.where(known, stacked, 0.0).sum(axis=0)
-    mean: Floats = np.divide(
-        total, known.sum(axis=0), out=np.full(total.shape, np.nan), where=known.any(axis=0)
-    )
-    return mean
+def _joined(found: list[dict[str, Floats]]) -> dict[str, Floats]:
+    return {
+        name: np.concatenate([scores[name] for scores in found if name in scores])
+        for name in found[0]
+    }

@@ -16,16 +16,20 @@ from assay.recipe import Recipe
 from assay.samples import HeldOutRows, Samples
 from assay.training.predictions import (
     MemberScores,
-    member_probabilities,
+    average_members,
+    member_log_probabilities,
     out_of_fold,
     score_members,
 )
 from assay.training.rows import EncodedRows, Lesson, RowSet
+from assay.training.setup import even_sample
 
 PARITY_TOLERANCE = 1e-5  # between PyTorch and the core graph, in probability
 _PARITY_ROWS = 500
 _CALIBRATION_PARTS = 5
-_CALIBRATION_ROWS = 100_000
+_CALIBRATION_CELLS = 200_000  # rows x classes that a calibration is fitted on
+_CALIBRATION_ROWS = 5_000  # rows that it is fitted on at the least, where there are as many
+LEARNT_ROWS = 50_000  # of each member, to score it on: accuracy is then known to 0.2 %
 
 
 class Judge:
@@ -73,9 +77,14 @@ class Judge:
         scores = score_members(self._network, self._lesson.rows, self._y, self._lesson.validation)
         return {**judged, "members": _spreads(scores)}
 
-    def learnt_rows(self) -> dict[str, Any]:
-        """Score each member on the rows that it learnt from: no measure of quality."""
-        scores = score_members(self._network, self._lesson.rows, self._y, self._lesson.train)
+    def learnt_rows(self, most: int = LEARNT_ROWS) -> dict[str, Any]:
+        """Score each member on rows that it learnt from: no measure of quality.
+
+        Args:
+            most: Rows of each member; an even sample where it learnt from more.
+        """
+        learnt = even_sample(self._lesson.train, most)
+        scores = score_members(self._network, self._lesson.rows, self._y, learnt)
         return {"members": _spreads(scores)}
 
     def test_rows(self, core: CoreGraph, test: HeldOutRows) -> dict[str, Any]:
@@ -114,8 +123,18 @@ class Judge:
 
 def _fitted(proba: np.ndarray, y: np.ndarray) -> Calibration:
     """Fit a calibration; an even sample of many rows pins one number down as well."""
-    stride = -(-len(y) // _CALIBRATION_ROWS) or 1
+    stride = -(-len(y) // calibration_rows(len(y), proba.shape[1])) or 1
     return Calibration(fit_temperature(proba[::stride], y[::stride]), mix_weight(len(y)))
+
+
+def calibration_rows(n_rows: int, n_classes: int) -> int:
+    """Return on how many of `n_rows` rows a calibration is fitted, at the most.
+
+    Example:
+        >>> calibration_rows(10**6, 2), calibration_rows(10**6, 1_000), calibration_rows(80, 2)
+        (100000, 5000, 80)
+    """
+    return max(min(n_rows, max(_CALIBRATION_CELLS // n_classes, _CALIBRATION_ROWS)), 1)
 
 
 def calibrated(proba: np.ndarray, calibration: Calibration) -> np.ndarray:
@@ -133,7 +152,7 @@ def check_parity(
     """
     arrays = rows.arrays.take(slice(0, _PARITY_ROWS))
     first = EncodedRows(network, arrays, rows.device)
-    average = member_probabilities(network, first).astype(np.float64).mean(axis=0)
+    average = average_members(member_log_probabilities(network, first))
     worst = float(np.abs(core.run(arrays) - calibrated(average, calibration)).max())
     if not worst <= PARITY_TOLERANCE:
         raise InternalError(

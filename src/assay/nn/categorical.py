@@ -74,7 +74,7 @@ class CategoricalInput(nn.Module):
         """Fit every member's slots on its own training rows.
 
         Args:
-            codes: Shape (N, F), int32.
+            codes: Shape (N, F), integers.
             train: Shape (K, N), bool: the rows of each member.
         """
         for member_idx, rows in enumerate(train):
@@ -89,7 +89,7 @@ class CategoricalInput(nn.Module):
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return features and embedding rows of `codes`."""
-        position = codes + self.code_offset  # (K or 1, B, F), within one member's table
+        position = codes.long() + self.code_offset  # (K or 1, B, F), within one member's table
         slots = _look_up(self.slot_table, position)
         parts = []
         if len(self.hot_feature):

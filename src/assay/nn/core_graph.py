@@ -1,7 +1,7 @@
 """The core graph: a trained population as one ONNX model, arrays in, probabilities out.
 
 Inputs are the arrays of an encoded table that have columns: `numeric` (N, F)
-float32 with NaN, `codes` (N, F) int32, `text` (N, F) float32. The output
+float32 with NaN, `codes` (N, F) int32, `text` (N, L) int32. The output
 `probabilities` (N, C) is the members' calibrated average.
 """
 
@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from assay.nn.categorical import NO_SLOT, CategoricalInput
 from assay.nn.network import Network
 from assay.nn.numeric import LARGEST_SCALED, NumericInput
+from assay.nn.text import TextInput
 from assay.options import Activation
 
 OPSET = 20
@@ -88,15 +89,15 @@ def build_core_graph(network: Network, calibration: Calibration) -> bytes:
     parts: list[str] = []
     if network.numeric.features:
         inputs.append(_input("numeric", TensorProto.FLOAT, len(network.numeric.features)))
-        parts += _numeric(build, network.numeric)
+        x = build.add("Unsqueeze", "numeric", build.integers([0]))  # (N, F) -> (1, N, F)
+        parts += _numeric(build, network.numeric, x)
     if network.categorical.features:
         inputs.append(_input("codes", TensorProto.INT32, len(network.categorical.features)))
         parts += _categorical(build, network.categorical)
-    if network.n_text:
-        inputs.append(_input("text", TensorProto.FLOAT, network.n_text))
-        text = build.add("Unsqueeze", "text", build.integers([0]))
-        ones = build.constant(np.ones((network.n_members, 1, 1), dtype=np.float32))
-        parts.append(build.add("Mul", text, ones))
+    if network.text.features:
+        n_ngrams = sum(feature.n_ngrams for feature in network.text.features)
+        inputs.append(_input("text", TensorProto.INT32, n_ngrams))
+        parts += _numeric(build, network.text.scaled, _scores(build, network.text))
     if network.categorical.n_embedded:
         parts.append(_embedding(build, network))
     x = build.add("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
@@ -128,13 +129,32 @@ def _array(tensor: object) -> np.ndarray:
     return array
 
 
-def _numeric(build: _Builder, layer: NumericInput) -> list[str]:
-    """Mirror `NumericInput.forward`; returns (K, N, ·) parts."""
+def _scores(build: _Builder, layer: TextInput) -> str:
+    """Mirror `TextInput.scores`; returns (K, N, S)."""
+    n_members, _, n_scores = layer.weights.shape
+    parts = []
+    for columns, rows in layer.columns():
+        edges = (build.integers([edge]) for edge in (columns.start, columns.stop, 1))
+        ngrams = build.add("Slice", "text", *edges)  # (N, L)
+        table = _array(layer.weights[:, rows].transpose(0, 1)).reshape(-1, n_members * n_scores)
+        weights = build.add("Gather", build.constant(table), ngrams, axis=0)  # (N, L, K * S)
+        numbers = build.add("Cast", weights, to=TensorProto.FLOAT)
+        total = build.add("ReduceSum", numbers, build.integers([1]), keepdims=0)
+        present = build.add("Cast", build.add("Sign", ngrams), to=TensorProto.FLOAT)
+        count = build.add("ReduceSum", present, build.integers([1]), keepdims=1)
+        root = build.add("Sqrt", build.add("Max", count, build.number(1.0)))
+        shape = build.integers([-1, n_members, n_scores])
+        parts.append(build.add("Reshape", build.add("Div", total, root), shape))
+    scores = build.add("Concat", *parts, axis=2)  # (N, K, S of all columns)
+    return build.add("Transpose", scores, perm=[1, 0, 2])
+
+
+def _numeric(build: _Builder, layer: NumericInput, x: str) -> list[str]:
+    """Mirror `NumericInput.forward` for `x`, (1 or K, N, F); returns (K, N, ·) parts."""
     per_member = {
         name: build.constant(_array(getattr(layer, name))[:, None])
         for name in ("fill", "center", "factor", "left", "inverse_width")
     }
-    x = build.add("Unsqueeze", "numeric", build.integers([0]))  # (N, F) -> (1, N, F)
     missing = build.add("IsNaN", x)
     filled = build.add("Where", missing, per_member["fill"], x)
     centered = build.add("Sub", filled, per_member["center"])
@@ -149,7 +169,7 @@ def _numeric(build: _Builder, layer: NumericInput) -> list[str]:
         flags = build.add("Gather", missing, build.constant(_array(layer.flag_feature)), axis=2)
         numbers = build.add("Cast", flags, to=TensorProto.FLOAT)
         ones = build.constant(np.ones((len(layer.fill), 1, 1), dtype=np.float32))
-        parts.append(build.add("Mul", numbers, ones))  # (1, N, ·) -> (K, N, ·)
+        parts.append(build.add("Mul", numbers, ones))  # (1 or K, N, ·) -> (K, N, ·)
     return parts
 
 
@@ -210,7 +230,7 @@ def _embedding(build: _Builder, network: Network) -> str:
 
 
 def _members(build: _Builder, x: str, network: Network) -> str:
-    """Apply scale and layers; returns each member's probabilities (K, N, C)."""
+    """Apply scale and layers; returns each member's log probabilities (K, N, C)."""
     linears = network.body.linears()
     for idx, layer in enumerate(linears):
         weight = _array(layer.weight).astype(np.float64) * layer.gain
@@ -221,9 +241,9 @@ def _members(build: _Builder, x: str, network: Network) -> str:
         if idx < len(linears) - 1:
             x = _activate(build, x, network.body.activation)
     if not network.is_sigmoid:
-        return build.add("Softmax", x, axis=2)
-    positive = build.add("Sigmoid", x)
-    negative = build.add("Sub", build.number(1.0), positive)
+        return build.add("LogSoftmax", x, axis=2)
+    negative = build.add("Neg", build.add("Softplus", x))
+    positive = build.add("Neg", build.add("Softplus", build.add("Neg", x)))
     return build.add("Concat", negative, positive, axis=2)
 
 
@@ -235,8 +255,10 @@ def _activate(build: _Builder, x: str, activation: Activation) -> str:
     return build.add(_OPERATORS[activation], x)
 
 
-def _average(build: _Builder, proba: str) -> str:
-    return build.add("ReduceMean", proba, build.integers([0]), keepdims=0)
+def _average(build: _Builder, log_proba: str) -> str:
+    """Return the members' geometric mean, rows summing to 1: (K, N, C) -> (N, C)."""
+    mean = build.add("ReduceMean", log_proba, build.integers([0]), keepdims=0)
+    return build.add("Softmax", mean, axis=1)
 
 
 def _calibrate(build: _Builder, proba: str, calibration: Calibration, *, n_classes: int) -> None:

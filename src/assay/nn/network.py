@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from assay.encode.arrays import Arrays
 from assay.encode.table_encoder import TableEncoder
@@ -20,6 +21,8 @@ from assay.nn.categorical import CategoricalInput
 from assay.nn.initialise import member_generators
 from assay.nn.numeric import NumericInput
 from assay.nn.population import Population
+from assay.nn.statistics import class_codes, inner_parts
+from assay.nn.text import TextInput
 from assay.options import ModelRecipe
 
 _BYTES_PER_WEIGHT = 20  # float32 of the weight, its gradient, two moments, the best epoch
@@ -40,33 +43,39 @@ class Encoded:
 
 @dataclass(frozen=True)
 class RowTensors:
-    """Raw arrays on the device; leading axis 1 (for all members) or K."""
+    """Rows on the device, before encoding.
+
+    Attributes:
+        numeric: Shape (1, N, F), for all members, or (K, B, F).
+        codes: The same for codes.
+        scores: Shape (K, N, S): each member's scores of the texts.
+    """
 
     numeric: Tensor
     codes: Tensor
-    text: Tensor
+    scores: Tensor
 
     @classmethod
-    def of(cls, arrays: Arrays, device: torch.device) -> "RowTensors":
-        """Move arrays to the device, shapes (1, N, ·)."""
-        tensors = (torch.from_numpy(part) for part in (arrays.numeric, arrays.codes, arrays.text))
-        numeric, codes, text = (tensor.to(device).unsqueeze(0) for tensor in tensors)
-        return cls(numeric, codes, text)
+    def of(cls, arrays: Arrays, scores: Tensor, device: torch.device) -> "RowTensors":
+        """Move arrays and the scores (K, N, S) of their texts to the device."""
+        numeric, codes = (torch.from_numpy(part) for part in (arrays.numeric, arrays.codes))
+        return cls(numeric.to(device)[None], codes.to(device)[None], scores.to(device))
 
     def take(self, row_idx: Tensor) -> "RowTensors":
         """Return the rows at `row_idx`, shape (K, B), as (K, B, ·)."""
         flat = row_idx.reshape(-1)
         n_members, n_rows = row_idx.shape
-        parts = (
+        numeric, codes = (
             part[0].index_select(0, flat).view(n_members, n_rows, part.shape[2])
-            for part in (self.numeric, self.codes, self.text)
+            for part in (self.numeric, self.codes)
         )
-        return RowTensors(*parts)
+        member = torch.arange(n_members, device=row_idx.device)[:, None]
+        return RowTensors(numeric, codes, self.scores[member, row_idx])
 
     def between(self, start: int, stop: int) -> "RowTensors":
         """Return the rows from `start` to `stop`."""
         return RowTensors(
-            self.numeric[:, start:stop], self.codes[:, start:stop], self.text[:, start:stop]
+            self.numeric[:, start:stop], self.codes[:, start:stop], self.scores[:, start:stop]
         )
 
 
@@ -80,7 +89,8 @@ def check_size(
     """
     levels = [min(len(feature.levels), feature.width) for feature in encoder.categorical]
     n_inputs = sum(1 + feature.n_bins for feature in encoder.numeric) + sum(levels)
-    n_inputs += sum(feature.n_buckets for feature in encoder.text)
+    n_scores = class_codes(n_classes).shape[1]
+    n_inputs += sum(n_scores * (1 + feature.n_bins) for feature in encoder.text)
     widths = (n_inputs, *recipe.hidden, n_classes)
     n_weights = sum(below * above for below, above in pairwise(widths))
     needed_bytes = n_members * n_weights * _BYTES_PER_WEIGHT
@@ -120,9 +130,10 @@ class Network(nn.Module):
         self.is_sigmoid = recipe.output == "sigmoid"
         self.numeric = NumericInput(encoder.numeric, n_members)
         self.categorical = CategoricalInput(encoder.categorical, n_members)
-        self.n_text = sum(feature.n_buckets for feature in encoder.text)
+        self.text = TextInput(encoder.text, n_members, n_classes)
         width = encoder.categorical[0].width if encoder.categorical else 1
-        n_features = self.numeric.n_outputs + self.categorical.n_outputs + self.n_text
+        n_features = self.numeric.n_outputs + self.categorical.n_outputs
+        n_features += self.text.n_outputs
         self.n_inputs = n_features + self.categorical.n_embedded * width
         self.embedding = nn.Parameter(torch.zeros(n_members, self.categorical.n_rows, width))
         for table, generator in zip(
@@ -149,15 +160,36 @@ class Network(nn.Module):
         """Numbers per sample in the widest layer, inputs included."""
         return max(self.n_inputs, *(layer.weight.shape[2] for layer in self.body.linears()))
 
-    def fit(self, arrays: Arrays, train: np.ndarray) -> None:
+    def fit(
+        self,
+        arrays: Arrays,
+        train: np.ndarray,
+        y: np.ndarray | None = None,
+        *,
+        parts: np.ndarray | None = None,
+    ) -> Tensor:
         """Fit every member's input statistics on its own training rows.
 
         Args:
             arrays: N encoded rows.
             train: Shape (K, N), bool: the rows of each member.
+            y: Class indices, shape (N,); without them texts say nothing.
+            parts: Parts of each member's training rows, shape (K, N), as
+                `statistics.inner_parts` returns them; by default at random.
+
+        Returns:
+            Scores of the texts (K, N, S) to train with: those of a member's training
+            rows come from fits that left them out.
         """
         self.numeric.fit(arrays.numeric, train)
         self.categorical.fit(arrays.codes, train)
+        if y is None or not self.text.features:
+            return self.scores(arrays)
+        return self.text.fit(arrays.text, y, train, inner_parts(train) if parts is None else parts)
+
+    def scores(self, arrays: Arrays) -> Tensor:
+        """Return the scores (K, N, S) of the texts of rows that no member learnt from."""
+        return self.text.scores(arrays.text)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return weights and fitted statistics by name, on the CPU."""
@@ -167,8 +199,8 @@ class Network(nn.Module):
     def encode(self, rows: RowTensors) -> Encoded:
         """Apply the fitted, unlearned part of the input layers."""
         coded, embedding_rows = self.categorical(rows.codes)
-        text = rows.text.expand(self.n_members, -1, -1)
-        features = torch.cat([self.numeric(rows.numeric), coded, text], dim=2)
+        parts = [self.numeric(rows.numeric), coded, self.text(rows.scores)]
+        features = torch.cat(parts, dim=2)
         return Encoded(features, embedding_rows)
 
     def forward(self, encoded: Encoded) -> Tensor:
@@ -190,10 +222,9 @@ class Network(nn.Module):
         vectors = vectors * (rows >= 0).view(-1, 1)
         return vectors.view(*rows.shape[:2], -1)
 
-    def member_proba(self, encoded: Encoded) -> Tensor:
-        """Return each member's class probabilities, shape (K, B, C)."""
-        logits = self(encoded)
+    def member_log_proba(self, encoded: Encoded) -> Tensor:
+        """Return the logarithms of each member's class probabilities, shape (K, B, C)."""
+        logits = self(encoded).float()
         if self.is_sigmoid:
-            positive = torch.sigmoid(logits)
-            return torch.cat([1.0 - positive, positive], dim=2)
-        return torch.softmax(logits, dim=2)
+            return functional.logsigmoid(torch.cat([-logits, logits], dim=2))
+        return torch.log_softmax(logits, dim=2)

@@ -68,14 +68,16 @@ class NumericInput(nn.Module):
         """Fit every member on its own training rows.
 
         Args:
-            numbers: Shape (N, F), float32, NaN where missing.
+            numbers: Shape (N, F), float32, NaN where missing; or (K, N, F) where each
+                member has numbers of its own.
             train: Shape (K, N), bool: the rows of each member. Statistics come
                 from an even sample of them above `MAX_STATISTIC_ROWS`.
         """
         for member_idx, rows in enumerate(train):
             row_idx = np.flatnonzero(rows)
             stride = -(-len(row_idx) // MAX_STATISTIC_ROWS)
-            self._fit_member(member_idx, np.sort(numbers[row_idx[::stride]], axis=0))
+            own = numbers if numbers.ndim == 2 else numbers[member_idx]
+            self._fit_member(member_idx, np.sort(own[row_idx[::stride]], axis=0))
 
     def _fit_member(self, member_idx: int, ordered: np.ndarray) -> None:
         """Fit one member on its rows, sorted by column, NaN last."""

@@ -25,7 +25,9 @@ _LOG = logging.getLogger("assay")
 _is_silent = ContextVar("_is_silent", default=False)
 
 
-def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: bool) -> Table:
+def apply_schema(
+    table: Table, schema: Schema, recipe: Recipe, *, is_training: bool, gives_up: bool = False
+) -> Table:
     """Turn a raw table into the typed columns of a schema.
 
     Args:
@@ -38,6 +40,8 @@ def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: b
             infinite numbers count as missing, `predict.missing_columns` may fill
             absent columns, and a warning is logged for each column that loses
             cells by it, as by cells that do not fit where some did not before.
+        gives_up: Whether the raw columns go one by one as their typed ones come, so
+            that a large table is in memory once, not twice.
 
     Returns:
         A table with exactly the schema's columns, in its order: numeric
@@ -58,10 +62,11 @@ def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: b
     fills = not is_training and recipe.predict.missing_columns == "fill"
     _check_columns(table, schema, fills=fills)
     present = set(table.names)
+    take = table.frame.drop_in_place if gives_up else table.frame.get_column
     columns = {}
     for spec in schema.columns:
         if spec.name in present:
-            series = plain_series(table.frame.get_column(spec.name))
+            series = plain_series(take(spec.name))
         else:
             series = pl.Series(spec.name, [None] * table.n_rows, dtype=pl.String)
             if spec.kind.is_feature:

@@ -4,10 +4,7 @@ Comes in: a network with fitted inputs, encoded rows, and who trains on what.
 Goes out: the trained network and its history. Nothing is read or written here.
 """
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,113 +15,30 @@ from assay.nn.network import Encoded, Network
 from assay.options import TrainRecipe
 from assay.training.device import computing
 from assay.training.gradients import closed_form_gradients, has_closed_form
+from assay.training.history import History, Observer
 from assay.training.loss import loss_weights, sample_losses
 from assay.training.optimizer import make_optimizer, parameter_groups, set_rates
+from assay.training.plan import Pacer, Plan
 from assay.training.rows import Lesson, in_batches
 from assay.training.schedule import flat_cosine
+from assay.training.selection import TEMPERATURES, Selection
 
-_AUTO_EPOCHS = 64
-_AUTO_EPOCHS_ROWS = 10_000  # above this, epochs shrink so that cost grows slower than rows
-_MIN_AUTO_EPOCHS = 12
 _GATHERED_ROWS = 1 << 15  # of each member, at once
 
 
-class Observer(Protocol):
-    """Is told how a training goes on."""
-
-    def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
-        """Epoch `epoch` (1-based) of `n_epochs` ended with this mean log loss."""
-
-    def on_stage(self, name: str) -> None:
-        """A new stage of the work begins."""
-
-
-class Silent:
-    """An observer that does nothing."""
-
-    def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
-        """Do nothing."""
-
-    def on_stage(self, name: str) -> None:
-        """Do nothing."""
-
-
-@dataclass
-class History:
-    """Losses by epoch.
-
-    Attributes:
-        train_loss: One array (K,) per epoch: mean training loss.
-        validation_log_loss: The same on validation rows; empty without any.
-        best_epoch: Shape (K,), 1-based: the epoch each member keeps.
-    """
-
-    train_loss: list[np.ndarray] = field(default_factory=list)
-    validation_log_loss: list[np.ndarray] = field(default_factory=list)
-    best_epoch: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-    def to_dict(self) -> dict[str, list[object]]:
-        """Return plain data for JSON, losses to six digits; None where not finite."""
-        return {
-            "train_loss": [_plain(losses) for losses in self.train_loss],
-            "validation_log_loss": [_plain(losses) for losses in self.validation_log_loss],
-            "best_epoch": self.best_epoch.tolist(),
-        }
-
-
-def _plain(losses: np.ndarray) -> list[float | None]:
-    return [float(f"{loss:.6g}") if np.isfinite(loss) else None for loss in losses]
-
-
-def auto_batch_size(n_train: int) -> int:
-    """Return rows per step for `n_train` training rows of a member.
-
-    RealMLP's rule, arXiv 2407.04491.
-    """
-    for limit, size in ((1_024, 64), (8_192, 128), (30_000, 256), (100_000, 512)):
-        if n_train <= limit:
-            return size
-    return 1024
-
-
-def auto_epochs(n_train: int) -> int:
-    """Return epochs for `n_train` training rows of a member."""
-    shrunk = _AUTO_EPOCHS * math.sqrt(_AUTO_EPOCHS_ROWS / max(n_train, _AUTO_EPOCHS_ROWS))
-    return max(round(shrunk), _MIN_AUTO_EPOCHS)
-
-
-def losses_of_others(losses: np.ndarray, repeat: tuple[int, ...]) -> np.ndarray:
-    """Return for each member the mean validation loss of the others of its repeat.
-
-    A member chooses its epoch by these, so that the rows it is judged by have no
-    part in the choice: chosen by its own, shuffled labels gave an AUROC of 0.61 on
-    80 rows. A member that is alone in its repeat goes by its own loss.
-
-    Args:
-        losses: Validation loss of each member, shape (K,); one that is not finite
-            is left out.
-        repeat: Number of each member's repeat.
-
-    Example:
-        >>> losses_of_others(np.array([1.0, 2.0, 6.0, 5.0]), (0, 0, 0, 1)).tolist()
-        [4.0, 3.5, 1.5, 5.0]
-    """
-    is_finite = np.isfinite(losses)
-    known = np.where(is_finite, losses, 0.0)
-    number = np.asarray(repeat)
-    result = np.where(is_finite, losses, np.inf)
-    for idx in range(len(losses)):
-        others = (number == number[idx]) & (np.arange(len(losses)) != idx)
-        if others.any():
-            n_known = np.count_nonzero(is_finite & others)
-            result[idx] = known[others].sum() / n_known if n_known else np.inf
-    return result
-
-
 def train_population(
-    network: Network, lesson: Lesson, recipe: TrainRecipe, *, seed: int, observer: Observer
+    network: Network,
+    lesson: Lesson,
+    recipe: TrainRecipe,
+    *,
+    seed: int,
+    observer: Observer,
+    pacer: Pacer | None = None,
 ) -> History:
     """Train every member; afterwards the network holds the epochs to keep.
+
+    A member whose loss is no longer a number is left behind, for the others share
+    nothing with it; the history tells which are sound.
 
     Args:
         network: With fitted input layers; changed in place.
@@ -132,39 +46,36 @@ def train_population(
         recipe: The section [train].
         seed: Member k shuffles by (seed, k).
         observer: Is told after each epoch.
+        pacer: How many epochs, and until when; by default the recipe's, whatever it takes.
 
     Raises:
-        UserError: The training diverged.
+        UserError: The training of every member diverged.
     """
-    run = _Run(network, lesson, recipe, seed)
-    step_size = network.n_members * run.batch_size * network.widest
+    pacer = pacer or Pacer(Plan.of(recipe, max(lesson.train.counts)))
+    run = Run(network, lesson, recipe, pacer, seed)
+    step_size = network.n_members * pacer.plan.batch_size * network.widest
     with computing(recipe, lesson.rows.device, step_size=step_size, seed=seed):
-        for epoch in range(1, run.n_epochs + 1):
+        epoch = 0
+        while not run.is_over(epoch):
+            epoch += 1
             run.train_epoch(epoch)
             is_validation = run.validate(epoch)
+            pacer.replan(epoch)
             observer.on_epoch(
-                epoch, run.n_epochs, log_loss=run.last_loss(), is_validation=is_validation
+                epoch, pacer.n_epochs, log_loss=run.last_loss(), is_validation=is_validation
             )
-            if run.is_over(epoch):
-                break
         run.finish()
     return run.history
 
 
-class _Run:
+class Run:
     """The state of one training."""
 
-    def __init__(self, network: Network, lesson: Lesson, recipe: TrainRecipe, seed: int) -> None:
-        n_train = max(lesson.train.counts)
+    def __init__(
+        self, network: Network, lesson: Lesson, recipe: TrainRecipe, pacer: Pacer, seed: int
+    ) -> None:
         self.network, self.lesson, self.recipe = network, lesson, recipe
-        self.n_epochs = auto_epochs(n_train) if recipe.epochs == "auto" else recipe.epochs
-        self.batch_size = (
-            auto_batch_size(n_train) if recipe.batch_size == "auto" else recipe.batch_size
-        )
-        self.batch_size = min(self.batch_size, n_train)
-        self.n_steps = -(-n_train // self.batch_size)
-        if recipe.drop_last and n_train % self.batch_size:
-            self.n_steps -= 1
+        self.pacer, self.batch_size = pacer, pacer.plan.batch_size
         # Kept from epoch to epoch: large blocks allocated anew each time scatter the heap.
         self.positions = torch.empty_like(lesson.train.row_idx)
         self.order = torch.empty_like(lesson.train.row_idx)
@@ -178,36 +89,40 @@ class _Run:
             for idx in range(network.n_members)
         ]
         self.best = {name: p.detach().clone() for name, p in network.named_parameters()}
-        self.best_loss = np.full(network.n_members, np.inf)
-        self.history.best_epoch = np.zeros(network.n_members, dtype=np.int64)
+        self.selection = Selection(recipe, lesson.repeat)
+        self.history.best_epoch = self.selection.best_epoch
 
     def train_epoch(self, epoch: int) -> None:
-        """Take one pass over every member's training rows."""
+        """Take one pass over every member's training rows, or what of it time allows."""
+        pacer = self.pacer
         if self.recipe.hold_then_fade:
-            self.network.body.set_dropout(self.dropout * flat_cosine((epoch - 1) / self.n_epochs))
+            self.network.body.set_dropout(self.dropout * flat_cosine(pacer.progress(epoch, 0)))
         self.network.train()
         total = torch.zeros(self.network.n_members, device=self.lesson.rows.device)
-        batches = zip(range(self.n_steps), self._batches(), strict=False)
-        for step, (inputs, y, weights) in batches:
-            done = (epoch - 1) * self.n_steps + step
-            set_rates(self.optimizer, self.recipe, done / (self.n_epochs * self.n_steps))
-            total += (self._step(inputs, y, weights) * weights).sum(dim=1)
-        self.history.train_loss.append((total / self.n_steps).cpu().numpy())
+        n_done = 0
+        for step, batch in zip(range(pacer.plan.n_steps), self.batches(), strict=False):
+            if pacer.is_late():
+                break
+            set_rates(self.optimizer, self.recipe, pacer.progress(epoch, step))
+            total += (self.step(*batch) * batch[2]).sum(dim=1)
+            n_done += 1
+            pacer.n_steps_done += 1
+        self.history.train_loss.append((total / max(n_done, 1)).cpu().numpy())
 
-    def _batches(self) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
+    def batches(self) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
         """Yield inputs, classes (K, B) and loss weights (K, B) of each batch, in new order.
 
         Classes and weights are gathered for many batches at once, but not for all rows
         of a large table.
         """
         size = self.batch_size * max(_GATHERED_ROWS // self.batch_size, 1)
-        for order in torch.split(self._shuffle(), size, dim=1):
+        for order in torch.split(self.shuffle(), size, dim=1):
             y = self.lesson.y[order]
             inputs = self.lesson.rows.batches(order, self.batch_size)
             classes, weights = in_batches(y, self.batch_size), self._loss_weights(order, y)
             yield from zip(inputs, classes, weights, strict=True)
 
-    def _step(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
+    def step(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
         """Take one step; returns the loss of each sample, shape (K, B)."""
         if self.is_plain:
             losses = closed_form_gradients(self.network, inputs.features, y, weights)
@@ -220,7 +135,7 @@ class _Run:
         self.optimizer.step()
         return losses.detach()
 
-    def _shuffle(self) -> Tensor:
+    def shuffle(self) -> Tensor:
         """Return each member's rows in new order, shape (K, M).
 
         A member with fewer rows than the largest begins anew until it has as many.
@@ -254,15 +169,15 @@ class _Run:
         """Measure validation log loss and remember improved members."""
         is_validation = self.lesson.validation.row_idx.shape[1] > 0
         if is_validation:
-            losses = self._validation_log_loss()
-            self.history.validation_log_loss.append(losses)
+            losses = self.validation_losses()
+            self.history.validation_log_loss.append(losses[0])
         if self.recipe.keep == "last" or not is_validation:
             self.history.best_epoch[:] = epoch
             return is_validation
-        judged = losses_of_others(losses, self.lesson.repeat)
-        improved = judged < self.best_loss
-        self.best_loss[improved] = judged[improved]
-        self.history.best_epoch[improved] = epoch
+        improved = self.selection.judge(losses, progress=self.pacer.progress(epoch, 0))
+        if improved.any():
+            improved &= self._is_finite()
+        self.selection.keep(improved)
         chosen = torch.from_numpy(np.flatnonzero(improved)).to(self.lesson.rows.device)
         if len(chosen):
             for name, parameter in self.network.named_parameters():
@@ -270,20 +185,24 @@ class _Run:
         return is_validation
 
     @torch.no_grad()
-    def _validation_log_loss(self) -> np.ndarray:
+    def validation_losses(self) -> np.ndarray:
+        """Return each member's log loss at each temperature in question, shape (T, K)."""
         self.network.eval()
         validation = self.lesson.validation
         device = self.lesson.rows.device
-        total = torch.zeros(self.network.n_members, device=device)
-        weight_total = torch.zeros_like(total)
+        temperatures = TEMPERATURES if self.recipe.keep == "best" else TEMPERATURES[:1]
+        total = torch.zeros(len(temperatures), self.network.n_members, device=device)
+        weight_total = torch.zeros(self.network.n_members, device=device)
         row_idx, mask = validation.row_idx.to(device), validation.mask().to(device)
         for span, inputs in self.lesson.rows.in_spans(row_idx):
             rows = row_idx[:, span]
             weight = mask[:, span]
             if self.lesson.weight is not None:
                 weight = weight * self.lesson.weight[rows]
-            losses = sample_losses(self.network(inputs).float(), self.lesson.y[rows])
-            total += (losses * weight).sum(dim=1)
+            logits = self.network(inputs).float()
+            for idx, temperature in enumerate(temperatures):
+                losses = sample_losses(logits / temperature, self.lesson.y[rows])
+                total[idx] += (losses * weight).sum(dim=1)
             weight_total += weight.sum(dim=1)
         losses_by_member: np.ndarray = (total / weight_total).double().cpu().numpy()
         return losses_by_member
@@ -291,26 +210,43 @@ class _Run:
     def last_loss(self) -> float:
         """Return the mean over members of the newest validation or training loss."""
         history = self.history.validation_log_loss or self.history.train_loss
-        return float(np.mean(history[-1]))
+        known = history[-1][np.isfinite(history[-1])]
+        return float(known.mean()) if len(known) else float("nan")
 
     def is_over(self, epoch: int) -> bool:
-        """Whether no member improved for `patience` epochs."""
-        if not self.recipe.patience or not self.history.validation_log_loss:
+        """Whether nothing is left to do after `epoch` epochs, or nothing left to gain."""
+        if epoch == 0:
             return False
-        if self.recipe.keep == "last":
-            return False
-        return bool(epoch - self.history.best_epoch.max() >= self.recipe.patience)
+        if epoch >= self.pacer.n_epochs or self.pacer.is_late():
+            return True
+        if not np.isfinite(self.history.train_loss[-1]).any():
+            return True
+        return self.selection.is_over(self.pacer.progress(epoch + 1, 0))
+
+    @torch.no_grad()
+    def _is_finite(self) -> np.ndarray:
+        """Return which members' weights are numbers, shape (K,)."""
+        parts = [p.flatten(1).isfinite().all(dim=1) for p in self.network.parameters()]
+        result: np.ndarray = torch.stack(parts).all(dim=0).cpu().numpy()
+        return result
 
     @torch.no_grad()
     def finish(self) -> None:
         """Put the epochs to keep into the network and check them."""
+        history, n_epochs = self.history, len(self.history.train_loss)
         self.network.eval()
         self.network.body.set_dropout(self.dropout)
-        if self.recipe.keep == "best" and self.history.validation_log_loss:
+        history.n_passes = self.pacer.n_steps_done / self.pacer.plan.n_steps
+        is_short = self.pacer.n_steps_done < self.pacer.plan.n_epochs * self.pacer.plan.n_steps
+        history.is_cut = is_short and (n_epochs >= self.pacer.n_epochs or self.pacer.is_late())
+        is_best = self.recipe.keep == "best" and bool(history.validation_log_loss)
+        if is_best:
             for name, parameter in self.network.named_parameters():
                 parameter.copy_(self.best[name])
-        is_finite = all(bool(p.isfinite().all()) for p in self.network.parameters())
-        if not is_finite or bool((self.history.best_epoch == 0).any()):
+        history.is_sound = self._is_finite() & (history.best_epoch > 0)
+        if not is_best:
+            history.is_sound &= np.isfinite(history.train_loss[-1])
+        if not history.is_sound.any():
             raise UserError(
                 "the training diverged: the loss is no longer a number",
                 where=f"train.learning_rate = {self.recipe.learning_rate}",

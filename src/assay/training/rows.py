@@ -55,6 +55,8 @@ class EncodedRows:
         network: With fitted input layers.
         arrays: N encoded rows.
         device: Where they go.
+        scores: Shape (K, N, S): the scores of texts that `network.fit` returned for these
+            rows; by default those of rows that no member learnt from.
         cache_bytes: Above this size inputs are encoded batch by batch.
     """
 
@@ -64,13 +66,15 @@ class EncodedRows:
         arrays: Arrays,
         device: torch.device,
         *,
+        scores: Tensor | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.arrays = arrays
         self.n_rows = arrays.n_rows
         self.device = device
         self._network = network
-        self._rows = RowTensors.of(arrays, device)
+        scores = network.scores(arrays) if scores is None else scores
+        self._rows = RowTensors.of(arrays, scores, device)
         self.row_bytes = 4 * max(network.n_inputs, 1)
         is_kept = network.n_members * self.n_rows * self.row_bytes <= cache_bytes
         self._cache = network.encode(self._rows) if is_kept else None

@@ -32,6 +32,16 @@ _FACTORS: dict[ScheduleName, Callable[[float], float]] = {
 }
 
 
+def cycle_at(schedule: ScheduleName, t: float) -> int:
+    """Return in which cycle of its schedule a training is at time `t` in [0, 1).
+
+    Example:
+        >>> [cycle_at("coslog4", t) for t in (0.0, 0.1, 0.3, 0.9)], cycle_at("cosine", 0.9)
+        ([0, 1, 2, 3], 0)
+    """
+    return int(math.log2(1.0 + 15.0 * t)) if schedule == "coslog4" else 0
+
+
 def rate_factor(schedule: ScheduleName, t: float) -> float:
     """Return the factor of the learning rate at time `t`.
 

@@ -1,0 +1,78 @@
+"""Budgets of time and memory beside what the command really takes.
+
+    python benchmarks/budget.py [--megabytes 20] [--time 15s 30s] [--memory 500M 700M]
+
+The promise: a training ends at most 5 % or 2 s, whichever is more, after `--time`, and
+its peak memory is at most 10 % above `--memory`; or it is refused before training, with
+exit status 2 and one line. The table is that of `memory.py`, of 12 numbers, 5 columns
+of levels, a date and a target. Exit status 1 when a promise is broken.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from memory import ASSAY, write_csv
+
+from assay.amounts import parse_duration, parse_size
+
+_CHILD = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+sys.exit(done.returncode)
+"""
+
+
+def measure(table: Path, option: str, budget: str) -> bool:
+    """Train within a budget, print a line, and return whether the promise was kept."""
+    command = [
+        ASSAY, "train", str(table), "--target", "y", option, budget, "--quiet",
+        "-o", str(table.with_suffix(".assay")),
+    ]  # fmt: skip
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD, *command], capture_output=True, text=True, check=False
+    )
+    seconds, peak = time.perf_counter() - started, int(done.stdout)
+    if option == "--time":
+        total = parse_duration(budget)
+        is_kept = seconds <= total + max(0.05 * total, 2.0)
+    else:
+        is_kept = peak <= 1.1 * parse_size(budget)
+    # What is refused may have read the table, but it has not trained.
+    is_kept = (is_kept and done.returncode == 0) or done.returncode == 2
+    outcome = {0: "trained", 2: f"refused: {done.stderr.strip()}"}.get(
+        done.returncode, f"failed: {done.stderr.strip()}"
+    )
+    print(
+        f"{option} {budget:>5}: {seconds:6.1f} s, peak {peak / 1e6:5.0f} MB, "
+        f"{'kept' if is_kept else 'BROKEN'}, {outcome}",
+        flush=True,
+    )
+    return is_kept
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megabytes", type=float, default=20.0)
+    parser.add_argument("--time", nargs="*", default=["2s", "15s", "30s"])
+    parser.add_argument("--memory", nargs="*", default=["300M", "600M", "750M", "1G"])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        table = Path(scratch) / "table.csv"
+        n_rows = write_csv(table, options.megabytes)
+        print(f"{table.stat().st_size / 1e6:.0f} MB, {n_rows} rows", flush=True)
+        kept = [measure(table, "--time", budget) for budget in options.time]
+        table_small = Path(scratch) / "small.csv"  # so that memory, not time, is what counts
+        n_rows = write_csv(table_small, options.megabytes / 10)
+        print(f"{table_small.stat().st_size / 1e6:.0f} MB, {n_rows} rows", flush=True)
+        kept += [measure(table_small, "--memory", budget) for budget in options.memory]
+    return 0 if all(kept) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Peak memory and time of a training as the table grows from 10,000 to 1 million rows.
+
+    python benchmarks/growth.py [--rows 10000 30000 100000 300000 1000000] [--epochs 2]
+        [--plot docs/growth.svg]
+
+The promises: both grow linearly, and the peak above that of a tiny table stays under 6
+times the encoded data. Each training is a process of its own, `assay train` on a Parquet
+file that this script makes: 20 numbers, 8 columns of few levels, 2 of 5,000 levels, a
+target of two classes. The epochs are fixed, since by default they shrink as rows grow.
+Exit status 1 when a promise is broken.
+"""
+
+import argparse
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from line_plot import Panel, render_panels
+
+ASSAY = str(Path(sys.executable).with_name("assay"))
+N_NUMERIC, N_FEW, N_MANY, N_LEVELS = 20, 8, 2, 5_000
+ENCODED_BYTES = 4 * N_NUMERIC + 2 * (N_FEW + N_MANY)  # of a row: float32, and uint16 codes
+TINY_ROWS = 200
+MOST_TIMES, MOST_EXPONENT = 6.0, 1.1
+_CHILD = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_maxrss * 1024, used.ru_utime + used.ru_stime)
+sys.exit(code)
+"""
+
+
+class Measured(NamedTuple):
+    """One training: bytes of memory at the peak, seconds of the clock and of processors."""
+
+    peak: float
+    seconds: float
+    cpu_seconds: float
+
+
+def write_table(path: Path, n_rows: int) -> None:
+    rng = np.random.default_rng(0)
+    columns: dict[str, object] = {}
+    signal = 2.0 * rng.normal(size=n_rows)
+    for idx in range(N_NUMERIC):
+        numbers = rng.normal(size=n_rows).astype(np.float32)
+        signal += numbers if idx < 4 else 0.0
+        columns[f"n{idx}"] = numbers
+    for idx in range(N_FEW + N_MANY):
+        n_levels = 3 + 3 * idx if idx < N_FEW else min(N_LEVELS, n_rows // 4)
+        levels = pl.Series([f"level {level}" for level in range(n_levels)])
+        columns[f"c{idx}"] = levels.gather(pl.Series(rng.integers(0, n_levels, n_rows)))
+    columns["y"] = np.where(signal > 0, "yes", "no")
+    pl.DataFrame(columns).write_parquet(path)
+
+
+def measure(folder: Path, n_rows: int, n_epochs: int) -> Measured:
+    table = folder / "table.parquet"
+    write_table(table, n_rows)
+    command = [
+        ASSAY, "train", str(table), "--target", "y", "-o", str(folder / "m.assay"), "--quiet",
+        "--set", f"train.epochs={n_epochs}",
+    ]  # fmt: skip
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD, *command], capture_output=True, text=True, check=True
+    )
+    seconds = time.perf_counter() - started
+    peak, cpu_seconds = (float(word) for word in done.stdout.split())
+    return Measured(peak, seconds, cpu_seconds)
+
+
+def exponent(rows: list[int], amounts: list[float]) -> float:
+    """Return the slope over logarithms of the larger half: 1 is linear growth."""
+    first = len(rows) // 2
+    slope, _ = statistics.linear_regression(
+        [math.log(n) for n in rows[first:]], [math.log(a) for a in amounts[first:]]
+    )
+    return slope
+
+
+def plot(rows: list[int], growth: dict[str, list[float]]) -> str:
+    panels = []
+    for title, amounts in growth.items():
+        linear = [amounts[-1] * n / rows[-1] for n in rows]
+        panels.append(Panel(title, rows, {"measured": amounts, "in proportion": linear}))
+    return render_panels(panels, x_name="rows")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[10_000, 30_000, 100_000, 300_000, 1_000_000]
+    )
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--plot", type=Path, help="where to save the plot, as SVG")
+    options = parser.parse_args()
+    memory, seconds = [], []
+    with tempfile.TemporaryDirectory() as scratch:
+        tiny = measure(Path(scratch), TINY_ROWS, options.epochs)
+        print(f"{TINY_ROWS} rows: peak {tiny.peak / 1e6:.0f} MB, {tiny.seconds:.1f} s")
+        for n_rows in options.rows:
+            found = measure(Path(scratch), n_rows, options.epochs)
+            memory.append((found.peak - tiny.peak) / 1e6)
+            seconds.append(found.seconds - tiny.seconds)
+            times = (found.peak - tiny.peak) / (n_rows * ENCODED_BYTES)
+            print(
+                f"{n_rows:9,} rows: peak {found.peak / 1e6:.0f} MB, {memory[-1]:.0f} MB above "
+                f"= {times:.1f} times the encoded data; {found.seconds:.1f} s, "
+                f"{found.cpu_seconds:.1f} s of processors, "
+                f"{1e6 * seconds[-1] / (n_rows * options.epochs):.0f} us a row and epoch",
+                flush=True,
+            )
+    growth = {"memory above a tiny table, MB": memory, "seconds above a tiny table": seconds}
+    slopes = [exponent(options.rows, amounts) for amounts in growth.values()]
+    print(f"growth: memory as rows^{slopes[0]:.2f}, time as rows^{slopes[1]:.2f}")
+    if options.plot:
+        options.plot.write_text(plot(options.rows, growth))
+    return 0 if times < MOST_TIMES and max(slopes) < MOST_EXPONENT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,299 @@
+"""Budgets as contracts: what fits into the time and the memory, and what is left out.
+
+Comes in: samples and a recipe. Goes out: a population that is ready to be trained
+within `train.time` and `train.memory`, and entries in the ledger for what it lacks.
+Without budgets nothing is left out, and no clock is looked at.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from assay.amounts import duration_text, size_text
+from assay.evaluate.cost import affordable, evaluation_seconds
+from assay.evaluate.population import LEARNT_ROWS, calibration_rows
+from assay.ledger import Ledger
+from assay.options import EvaluateRecipe
+from assay.recipe import Recipe
+from assay.samples import Samples
+from assay.training.budget import (
+    LEAST_EPOCHS,
+    LEAST_S,
+    MEASURING_SHARE,
+    Allotment,
+    TimeBudget,
+    allot,
+)
+from assay.training.history import History
+from assay.training.memory import (
+    Fitted,
+    Needs,
+    fit_into,
+    n_repeats,
+    peak_bytes,
+    physical_bytes,
+    resident_bytes,
+    too_large,
+)
+from assay.training.plan import Pacer, Plan
+from assay.training.rehearsal import Pace, measure_pace
+from assay.training.rows import CACHE_BYTES
+from assay.training.setup import Setup, even_sample, first_members, of_members, set_up
+
+_SLACK = 1.25  # of estimated seconds, for what a busy machine adds
+_ENDING_S = 1.0  # the graph, golden rows, the file and its summary
+_ENDING_BYTES_S = 30e6  # bytes of weights a second that become a graph and a file
+_STATISTICS_SHARE = 0.15  # of the time left, that resamples may take
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A population that is ready to be trained, and by which plan.
+
+    Attributes:
+        setup: Network and lesson.
+        pacer: Epochs and deadline.
+        evaluate: The section [evaluate], with fewer resamples where time demands.
+        n_learnt: Rows learnt from that each member is scored on, at the most.
+        told: What a person wants to know of the plan; empty without a budget.
+    """
+
+    setup: Setup
+    pacer: Pacer
+    evaluate: EvaluateRecipe
+    n_learnt: int
+    told: tuple[str, ...]
+
+
+class Limits:
+    """The budgets of one training.
+
+    Args:
+        recipe: All choices.
+        time: What is left of `train.time`, or None without.
+        ledger: Told what is left out.
+    """
+
+    def __init__(self, recipe: Recipe, time: TimeBudget | None, ledger: Ledger) -> None:
+        self._recipe = recipe
+        self._time = time
+        self._ledger = ledger
+        self.estimated_bytes = 0
+
+    def prepare(self, samples: Samples, device: torch.device, *, n_test: int) -> Prepared:
+        """Make the population that fits into the budgets.
+
+        Args:
+            samples: Of all members.
+            device: Where the training runs.
+            n_test: Rows that will be tested on.
+
+        Raises:
+            UserError: Not even one repeat fits; the message tells what would do.
+        """
+        if self._time is not None and self._time.left_s < LEAST_S:
+            raise self._time.too_small(LEAST_S, "reading the table")
+        fitted = self._within_memory(samples)
+        n_all = len(samples.split.train)
+        if fitted.repeat_share < 1.0:
+            samples = self._fewer_repeats(samples, fitted.repeat_share, "train.memory")
+        setup = set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
+        plan = Plan.of(self._recipe.train, max(setup.lesson.train.counts))
+        told = [f"{size_text(fitted.peak_bytes)} of memory at the most"]
+        if self._time is None:
+            is_told = self._recipe.train.memory_bytes is not None
+            return Prepared(
+                setup,
+                Pacer(plan),
+                self._recipe.evaluate,
+                LEARNT_ROWS,
+                tuple(told) if is_told else (),
+            )
+        prepared = self._within_time(setup, plan, self._time, fitted, n_test=n_test)
+        if len(prepared.setup.samples.split.train) < n_all:
+            told.insert(0, f"{len(prepared.setup.samples.split.train)} of {n_all} networks")
+        if self._recipe.train.memory_bytes is None:
+            told.pop()
+        return replace(prepared, told=(*prepared.told, *told))
+
+    def _within_memory(self, samples: Samples) -> Fitted:
+        recipe, budget = self._recipe, self._recipe.train.memory_bytes
+        if budget is not None and peak_bytes() > budget:
+            raise too_large(peak_bytes(), recipe, what="to read and encode the table")
+        needs, fold = Needs.of(samples, recipe), samples.split.member_fold
+        held, n_members = resident_bytes(), len(fold)
+        peak = held + needs.peak_bytes(n_members, most_cached=CACHE_BYTES)
+        self.estimated_bytes = peak
+        if budget is None:
+            if peak > physical_bytes():
+                raise too_large(peak, recipe)
+            return Fitted(1.0, CACHE_BYTES, peak)
+        fitted = fit_into(
+            needs,
+            n_members=n_members,
+            n_repeats=n_repeats(fold),
+            held_bytes=held,
+            limit_bytes=budget,
+        )
+        if fitted is None:
+            least = needs.peak_bytes(n_members // n_repeats(fold), most_cached=0)
+            raise too_large(held + least, recipe)
+        self.estimated_bytes = fitted.peak_bytes
+        if fitted.cache_bytes < CACHE_BYTES and needs.cache_bytes(n_members) <= CACHE_BYTES:
+            self._ledger.add(
+                "inputs encoded anew for every batch",
+                where="training",
+                why=f"kept in memory they would exceed {recipe.train.memory}",
+                undo="train.memory",
+            )
+        return fitted
+
+    def _fewer_repeats(self, samples: Samples, share: float, option: str) -> Samples:
+        n_all = len(samples.split.train)
+        kept = of_members(samples, first_members(samples, share))
+        n_kept = len(kept.split.train)
+        if n_kept < n_all:
+            train = self._recipe.train
+            budget = train.time if option == "train.time" else train.memory
+            self._ledger.add(
+                f"{n_kept} of {n_all} networks trained",
+                where="training",
+                why=f"to stay within {budget}",
+                undo=option,
+            )
+        return kept
+
+    def _within_time(
+        self, setup: Setup, plan: Plan, time: TimeBudget, fitted: Fitted, *, n_test: int
+    ) -> Prepared:
+        train, device = self._recipe.train, setup.lesson.rows.device
+        pace = measure_pace(
+            setup.network,
+            setup.lesson,
+            train,
+            plan,
+            clock=time.clock,
+            most_s=MEASURING_SHARE * max(time.left_s, 0.0),
+        )
+        judging = self._judging(setup, pace, time, n_test=n_test)
+        allotment = self._allot(setup, plan, pace, time, judging)
+        share = allotment.n_epochs / min(plan.n_epochs, LEAST_EPOCHS)
+        if share < 1.0 and n_repeats(setup.samples.split.member_fold) > 1:
+            samples = self._fewer_repeats(setup.samples, share, "train.time")
+            pace = pace.of_share(len(samples.split.train) / len(setup.samples.split.train))
+            setup = set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
+            judging = self._judging(setup, pace, time, n_test=n_test)
+            allotment = self._allot(setup, plan, pace, time, judging)
+        if not allotment.suffices:
+            raise time.too_small(allotment.needed_s, "all before training")
+        setup = self._fewer_validated(setup, allotment.n_validated)
+        evaluate = judging.recipe(allotment.n_validated)
+        self._tell_draws(evaluate, time)
+        is_pressed = allotment.n_epochs < plan.n_epochs
+        pacer = Pacer(plan, time.deadline(allotment.reserve_s), is_pressed=is_pressed)
+        n_learnt = judging.n_learnt(allotment.n_validated)
+        return Prepared(setup, pacer, evaluate, n_learnt, (_told(allotment, plan, time.text),))
+
+    def _judging(self, setup: Setup, pace: Pace, time: TimeBudget, *, n_test: int) -> "_Judging":
+        most_s = _STATISTICS_SHARE * max(time.left_s, 0.0)
+        return _Judging(setup, pace, self._recipe.evaluate, n_test, most_s)
+
+    def _tell_draws(self, evaluate: EvaluateRecipe, time: TimeBudget) -> None:
+        wanted = self._recipe.evaluate.bootstrap
+        if evaluate.bootstrap < wanted:
+            self._ledger.add(
+                f"intervals from {evaluate.bootstrap} of {wanted} resamples",
+                where="evaluation",
+                why=f"to end within {time.text}",
+                undo="train.time",
+            )
+
+    def _fewer_validated(self, setup: Setup, most: int) -> Setup:
+        lesson = setup.lesson
+        sample = even_sample(lesson.validation, most)
+        if sample is lesson.validation:
+            return setup
+        self._ledger.add(
+            f"{sum(sample.counts)} of {sum(lesson.validation.counts)} rows left out judged",
+            where="evaluation",
+            why=f"an even sample of them, to end within {self._recipe.train.time}",
+            undo="train.time",
+        )
+        return replace(setup, lesson=replace(lesson, validation=sample))
+
+    def _allot(
+        self, setup: Setup, plan: Plan, pace: Pace, time: TimeBudget, judging: "_Judging"
+    ) -> Allotment:
+        return allot(
+            time.left_s,
+            pace,
+            plan,
+            n_members=setup.network.n_members,
+            n_validated=setup.lesson.validation.row_idx.shape[1],
+            judging_s=judging.seconds,
+        )
+
+    def tell_training(self, history: History, pacer: Pacer) -> None:
+        """Tell the ledger of epochs that time did not allow."""
+        if history.is_cut and self._time is not None:
+            n_passes = history.n_passes
+            shown = f"{n_passes:.0f}" if n_passes >= 10 else f"{n_passes:.2g}"
+            self._ledger.add(
+                f"{shown} of {pacer.plan.n_epochs} epochs trained",
+                where="training",
+                why=f"to end within {self._time.text}",
+                undo="train.time",
+            )
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """How long evaluating and saving take, by the rows that each member is judged on."""
+
+    setup: Setup
+    pace: Pace
+    wanted: EvaluateRecipe
+    n_test: int
+    most_s: float  # that resamples may take
+
+    def recipe(self, n_validated: int) -> EvaluateRecipe:
+        """Return the section [evaluate] with as many resamples as time allows."""
+        n_rows = max(self._n_judged(n_validated), self.n_test)
+        return affordable(self.wanted, n_rows, self.setup.network.n_classes, most_s=self.most_s)
+
+    def seconds(self, n_validated: int) -> float:
+        """Return about how long it takes."""
+        network, n_judged = self.setup.network, self._n_judged(n_validated)
+        recipe, n_classes = self.recipe(n_validated), network.n_classes
+        n_fitted = calibration_rows(n_judged, n_classes) if n_judged else 0
+        n_learnt = min(max(self.setup.lesson.train.counts), self.n_learnt(n_validated))
+        n_predicted = network.n_members * (2 * n_validated + n_learnt + 2 * self.n_test)
+        n_bytes = sum(4 * part.numel() for part in network.parameters())
+        total = n_predicted * self.pace.row_s + n_bytes / _ENDING_BYTES_S
+        total += evaluation_seconds(n_judged, n_classes, recipe, n_fitted=n_fitted)
+        total += evaluation_seconds(self.n_test, n_classes, recipe)
+        return _SLACK * total + _ENDING_S
+
+    def n_learnt(self, n_validated: int) -> int:
+        """Return on how many rows learnt from a member is scored."""
+        is_whole = n_validated == self.setup.lesson.validation.row_idx.shape[1]
+        return LEARNT_ROWS if is_whole else min(LEARNT_ROWS, n_validated)
+
+    def _n_judged(self, n_validated: int) -> int:
+        n_left_out = int(self.setup.samples.split.validation.any(axis=0).sum())
+        return min(n_left_out, self.setup.network.n_members * n_validated)
+
+
+def _told(allotment: Allotment, plan: Plan, budget: str) -> str:
+    n_epochs = allotment.n_epochs
+    if n_epochs >= plan.n_epochs:
+        training_s = allotment.training_s * plan.n_epochs / n_epochs
+        what = f"all {plan.n_epochs} epochs"
+    else:
+        training_s = allotment.training_s
+        shown = f"{n_epochs:.0f}" if n_epochs >= 10 else f"{n_epochs:.2g}"
+        what = f"{shown} of {plan.n_epochs} epochs"
+    return (
+        f"{what} in about {duration_text(training_s)}, "
+        f"then {duration_text(allotment.reserve_s)} to evaluate (budget {budget})"
+    )

@@ -1,0 +1,238 @@
+"""Memory at its peak: estimated before a training, and told when it runs out.
+
+Comes in: samples and a budget. Goes out: what to leave out so that the peak stays
+below it, or an error that names the estimate. The figures follow the arrays that
+training and evaluation hold at the same time; `benchmarks/budget.py` compares them
+with what the system measures.
+"""
+
+import contextlib
+import os
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from assay.amounts import size_text
+from assay.errors import UserError
+from assay.nn.network import Network, check_size
+from assay.recipe import Recipe
+from assay.samples import Samples
+from assay.training.plan import Plan
+from assay.training.rows import CACHE_BYTES
+
+_TRAINED = 28  # bytes a weight: float32 of it, its gradient, two moments, best, a trial copy
+_SHIPPED = 36  # float32 of it, its gradient, and copies in the graph, its text and the file
+_POOL_BYTES = 8 << 20  # of the masks of a dropout layer, at the least
+_WORKSPACE_BYTES = 96 << 20  # chunks of batches and spans of predictions
+_LIBRARY_BYTES = 100 << 20  # of code that is loaded only when training and evaluation begin
+_CACHING = 2.5  # encoding all rows at once holds this many times what is kept
+_JUDGED = 8 * 30  # bytes a judged row: sums, order and ranks of the bootstrap
+_JUDGED_CLASS = 8 * 7  # bytes a judged row and class: probabilities and copies of them
+_HOPELESS = 2  # a table of text takes at least this many times its size in memory
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What decides how much memory a training takes.
+
+    Attributes:
+        n_rows: N.
+        n_classes: C.
+        n_train: Training rows of the largest member.
+        n_validated: Validation rows of the largest member.
+        n_test: Rows held out as a test.
+        row_bytes: Of an encoded row, before the network's own input layers.
+        n_inputs: F of the network.
+        widths: Of the hidden layers.
+        member_bytes: Of the fitted statistics of a member.
+        n_weights: Of a member.
+        batch_size: B.
+    """
+
+    n_rows: int
+    n_classes: int
+    n_train: int
+    n_validated: int
+    n_test: int
+    row_bytes: int
+    n_inputs: int
+    widths: tuple[int, ...]
+    member_bytes: int
+    n_weights: int
+    batch_size: int
+
+    @classmethod
+    def of(cls, samples: Samples, recipe: Recipe) -> "Needs":
+        """Return the needs of a training; a network of one member is made to measure it."""
+        split, n_classes = samples.split, samples.target.n_classes
+        n_members = len(split.train)
+        check_size(samples.encoder, recipe.model, n_members=n_members, n_classes=n_classes)
+        one = Network(samples.encoder, recipe.model, n_members=1, n_classes=n_classes, seed=0)
+        n_train = int(split.train.sum(axis=1).max())
+        parts = (samples.arrays.numeric, samples.arrays.codes, samples.arrays.text)
+        return cls(
+            n_rows=samples.arrays.n_rows,
+            n_classes=n_classes,
+            n_train=n_train,
+            n_validated=int(split.validation.sum(axis=1).max()),
+            n_test=int(split.test.sum()),
+            row_bytes=sum(part.shape[1] * part.itemsize for part in parts),
+            n_inputs=one.n_inputs,
+            widths=recipe.model.hidden,
+            member_bytes=sum(part.numel() * part.element_size() for part in one.buffers()),
+            n_weights=sum(part.numel() for part in one.parameters()),
+            batch_size=Plan.of(recipe.train, n_train).batch_size,
+        )
+
+    def cache_bytes(self, n_members: int) -> int:
+        """Return the size of the inputs of all rows, encoded by every member."""
+        return 4 * n_members * self.n_rows * self.n_inputs
+
+    def peak_bytes(self, n_members: int, *, most_cached: int) -> int:
+        """Return what training and evaluation take on top of the encoded rows."""
+        cached = self.cache_bytes(n_members)
+        kept = cached if cached <= most_cached else 0
+        common = n_members * self.member_bytes + _WORKSPACE_BYTES + _LIBRARY_BYTES
+        common += n_members * (self.n_train + self.n_validated) * 8 + 8 * self.n_rows
+        step = n_members * self.batch_size
+        training = kept + n_members * self.n_weights * _TRAINED
+        training += n_members * self.n_train * 16  # the order of rows, and its positions
+        training += step * 4 * (2 * self.n_inputs + 3 * sum(self.widths))
+        training += sum(max(_POOL_BYTES, step * width * 32) for width in self.widths)
+        evaluation = kept + n_members * self.n_weights * _SHIPPED
+        n_judged = max(self.n_rows, self.n_test)
+        evaluation += n_judged * (_JUDGED + _JUDGED_CLASS * self.n_classes)
+        evaluation += self.n_test * self.row_bytes
+        return common + max(int(_CACHING * kept), training, evaluation)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What fits into the memory.
+
+    Attributes:
+        repeat_share: Share of the repeats to train, in (0, 1].
+        cache_bytes: Inputs are kept encoded up to this size.
+        peak_bytes: The estimate, with all that the process holds already.
+    """
+
+    repeat_share: float
+    cache_bytes: int
+    peak_bytes: int
+
+
+def fit_into(
+    needs: Needs, *, n_members: int, n_repeats: int, held_bytes: int, limit_bytes: int
+) -> Fitted | None:
+    """Return the most that stays below a limit, or None where nothing does.
+
+    Inputs are encoded batch by batch before repeats are left out.
+
+    Args:
+        needs: Of the training.
+        n_members: K of all repeats.
+        n_repeats: Repeats of the folds, or members without folds.
+        held_bytes: What the process holds already.
+        limit_bytes: Of the peak.
+    """
+    for n_kept in range(n_repeats, 0, -1):
+        for cache_bytes in (CACHE_BYTES, 0):
+            k = n_members * n_kept // n_repeats
+            peak = held_bytes + needs.peak_bytes(k, most_cached=cache_bytes)
+            if peak <= limit_bytes:
+                return Fitted(n_kept / n_repeats, cache_bytes, peak)
+    return None
+
+
+def too_large(peak_bytes: float, recipe: Recipe, *, what: str = "the training") -> UserError:
+    """Return the error of a training that needs more memory than it may have."""
+    budget = recipe.train.memory
+    there_is = "" if budget else f", the machine has {size_text(physical_bytes())}"
+    return UserError(
+        f"{what} needs about {size_text(peak_bytes)} of memory{there_is}",
+        where=f"train.memory = {budget!r}",
+        fix="Allow more, choose narrower layers (model.hidden) or a smaller "
+        "train.batch_size, or give fewer rows",
+    )
+
+
+def check_source(source: object, recipe: Recipe) -> None:
+    """Refuse a file that no training within the budget can hold.
+
+    Raises:
+        UserError: The bytes of the file alone are over the budget of memory.
+    """
+    limit = recipe.train.memory_bytes
+    if limit is None:
+        return
+    n_bytes = 0
+    if isinstance(source, str | os.PathLike) and os.path.isfile(source):
+        is_text = os.fspath(source).endswith((".csv", ".tsv", ".txt", ".json", ".jsonl"))
+        n_bytes = os.path.getsize(source) * (_HOPELESS if is_text else 1)
+    needed = resident_bytes() + n_bytes
+    if needed > limit:
+        raise too_large(needed, recipe, what="to read the table alone")
+
+
+@contextlib.contextmanager
+def telling_when_out_of_memory(estimate: Callable[[], int]) -> Iterator[None]:
+    """Turn a failed allocation into an error that names the estimate and the options.
+
+    Args:
+        estimate: Gives the bytes of the peak as last estimated, 0 before any estimate.
+
+    Raises:
+        UserError: Memory ran out.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_allocation(error):
+            raise
+        peak = estimate()
+        known = f"; the estimate was {size_text(peak)} at the peak" if peak else ""
+        raise UserError(
+            f"memory ran out{known}",
+            where="training" if peak else "reading",
+            fix="Set train.memory (--memory) to what there is, choose narrower layers "
+            "(model.hidden) or a smaller train.batch_size, or give fewer rows",
+        ) from None
+
+
+def _is_allocation(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return any(
+        words in text
+        for words in ("not enough memory", "can't allocate memory", "failed to allocate memory")
+    )
+
+
+def physical_bytes() -> int:
+    """Return the memory of the machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def resident_bytes() -> int:
+    """Return the memory that the process holds now; its peak where that cannot be told."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return peak_bytes()
+
+
+def peak_bytes() -> int:
+    """Return the most memory that the process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def n_repeats(member_fold: tuple[tuple[int, int], ...]) -> int:
+    """Return how many repeats there are; without folds each member is one."""
+    return int(np.unique([repeat for repeat, _ in member_fold]).size)
