@@ -11,7 +11,13 @@ from assay.recipe import Recipe
 from assay.training.history import Silent
 from assay.training.loop import train_population
 
-FAST = {"target": "y", "model.hidden": [8], "split.folds": 3, "evaluate.bootstrap": 200}
+FAST = {
+    "target": "y",
+    "model.hidden": [8],
+    "split.folds": 3,
+    "split.repeats": 1,
+    "evaluate.bootstrap": 200,
+}
 TICK_S = 0.01
 
 

@@ -213,3 +213,21 @@ def test_budgets_are_text_or_numbers_and_checked():
         Recipe().with_options({"train.time": "10x"})
     with pytest.raises(UserError, match=r"train\.memory: '0' is no size"):
         Recipe().with_options({"train.memory": 0})
+
+
+def test_few_rows_are_given_more_and_smaller_networks():
+    recipe = Recipe()
+    rows = (100, 2_000, 2_001, 20_000, 20_001, 10**8)
+    assert [recipe.split.n_repeats(n_rows) for n_rows in rows] == [4, 4, 2, 2, 1, 1]
+    widths = [recipe.model.settled(n_rows).widths for n_rows in rows]
+    assert widths == [(128, 128, 128)] * 4 + [(256, 256, 256)] * 2
+
+
+def test_what_was_chosen_holds_for_any_number_of_rows():
+    recipe = Recipe.from_dict({"split": {"repeats": 3}, "model": {"hidden": [7]}})
+    assert [recipe.split.n_repeats(n_rows) for n_rows in (10, 10**6)] == [3, 3]
+    assert recipe.model.settled(10**6).widths == (7,)
+
+
+def test_folds_by_time_are_not_repeated():
+    assert Recipe.from_dict({"split": {"time": "day"}}).split.n_repeats(100) == 1

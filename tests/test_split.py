@@ -14,9 +14,12 @@ from assay.split import duplicate_groups, make_split
 
 
 def _split(y, ledger=None, *, seed=0, n_classes=None, recipe=None, **columns):
+    recipe = recipe or SplitRecipe()
+    if recipe.repeats == "auto":
+        recipe = recipe.model_copy(update={"repeats": 1})
     return make_split(
         np.asarray(y),
-        recipe or SplitRecipe(),
+        recipe,
         seed=seed,
         n_classes=n_classes or int(np.max(y)) + 1,
         ledger=Ledger() if ledger is None else ledger,

@@ -70,6 +70,9 @@ TimeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_tim
 SizeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_size)]
 
 
+_MANY_ROWS = 20_000  # above, fewer and wider networks
+
+
 class Section(BaseModel):
     """Base of every section: immutable, and an unknown key or a wrong type is an error."""
 
@@ -113,7 +116,11 @@ class SplitRecipe(Section):
     folds: Annotated[int, Field(ge=0)] = Field(
         5, description="parts of the cross-fit; 0: no folds, see members and validation_share"
     )
-    repeats: PositiveInt = Field(1, description="times the folds are drawn anew; members = both")
+    repeats: Auto | PositiveInt = Field(
+        "auto",
+        description="times the folds are drawn anew; members = both; "
+        "auto: 4 up to 2,000 rows, 2 up to 20,000, else 1",
+    )
     members: PositiveInt = Field(1, description="networks to train when folds = 0")
     validation_share: Share = Field(
         0.0, description="share of rows each member leaves out when folds = 0, in [0, 1)"
@@ -134,6 +141,18 @@ class SplitRecipe(Section):
         if self.folds and self.validation_share:
             raise ValueError(f"validation_share = {self.validation_share} needs split.folds = 0")
         return self
+
+    def n_repeats(self, n_rows: int) -> int:
+        """Return how often the folds are drawn for a table of `n_rows` rows.
+
+        Few rows make members differ, and many small networks cost little there; see
+        docs/engine.md for what each choice gave. Folds by time are the same each time.
+        """
+        if self.repeats != "auto":
+            return self.repeats
+        if self.time:
+            return 1
+        return 4 if n_rows <= 2_000 else 2 if n_rows <= _MANY_ROWS else 1
 
 
 class ColumnEncoding(Section):
@@ -190,7 +209,10 @@ class EncodeRecipe(Section):
 class ModelRecipe(Section):
     """The network each member is."""
 
-    hidden: tuple[PositiveInt, ...] = Field((256, 256, 256), description="widths of hidden layers")
+    hidden: Auto | tuple[PositiveInt, ...] = Field(
+        "auto",
+        description="widths of hidden layers; auto: 3 of 128 up to 20,000 rows, else 3 of 256",
+    )
     activation: Activation = Field("silu", description="after each hidden layer")
     dropout: Share = Field(0.15, description="share of hidden units dropped while training")
     init: Init = Field(
@@ -203,6 +225,17 @@ class ModelRecipe(Section):
         "softmax", description="sigmoid: one output, two classes only"
     )
     input_scale: bool = Field(True, description="learn one factor per input feature")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the hidden layers; "auto" as for few rows."""
+        return (128,) * 3 if self.hidden == "auto" else self.hidden
+
+    def settled(self, n_rows: int) -> "ModelRecipe":
+        """Return the same choices with the widths for a table of `n_rows` rows."""
+        if self.hidden == "auto" and n_rows > _MANY_ROWS:
+            return self.model_copy(update={"hidden": (256,) * 3})
+        return self
 
 
 class TrainRecipe(Section):

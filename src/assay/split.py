@@ -86,7 +86,8 @@ def make_split(
 
     Example:
         >>> y = np.array([0, 1] * 10)
-        >>> split = make_split(y, SplitRecipe(folds=5), seed=0, n_classes=2, ledger=Ledger())
+        >>> recipe = SplitRecipe(folds=5, repeats=1)
+        >>> split = make_split(y, recipe, seed=0, n_classes=2, ledger=Ledger())
         >>> split.validation.sum(axis=0).tolist() == [1] * 20
         True
     """
@@ -277,7 +278,7 @@ def _cross_fit(
     if rows.moment is None:
         _tell_rare_classes(rows, row_idx, n_folds, ledger=ledger)
         _tell_large_unit(rows, row_idx, n_folds, ledger=ledger)
-    for repeat in range(recipe.repeats):
+    for repeat in range(recipe.n_repeats(len(row_idx))):
         part = np.full(rows.n_rows, -1)
         if rows.moment is not None:
             part[row_idx] = cut_time(rows.moment[row_idx], np.full(n_folds + 1, 1.0))

@@ -24,6 +24,7 @@ RECIPE = Recipe().with_options(
         "model.hidden": [8],
         "train.epochs": 4,
         "split.folds": 3,
+        "split.repeats": 1,
         "split.holdout": 0.25,
         "evaluate.bootstrap": 100,
     }

@@ -20,7 +20,12 @@ TABLE = {
     "name": [f"Person number {idx}, of this town" for idx in range(120)],
     "y": [("no", "yes")[(idx % 60 > 30) ^ (idx % 7 == 0)] for idx in range(120)],
 }
-OPTIONS = {"train.epochs": 3, "model.hidden": [8], "derive": {"young": "age < 20"}}
+OPTIONS = {
+    "train.epochs": 3,
+    "model.hidden": [8],
+    "split.repeats": 1,
+    "derive": {"young": "age < 20"},
+}
 
 
 @pytest.fixture(scope="module")

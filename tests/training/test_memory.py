@@ -30,6 +30,7 @@ NEEDS = Needs(
     member_bytes=10_000,
     n_weights=80_000,
     batch_size=512,
+    n_ngrams=0,
 )
 
 

@@ -91,7 +91,7 @@ def check_size(
     n_inputs = sum(1 + feature.n_bins for feature in encoder.numeric) + sum(levels)
     n_scores = class_codes(n_classes).shape[1]
     n_inputs += sum(n_scores * (1 + feature.n_bins) for feature in encoder.text)
-    widths = (n_inputs, *recipe.hidden, n_classes)
+    widths = (n_inputs, *recipe.widths, n_classes)
     n_weights = sum(below * above for below, above in pairwise(widths))
     needed_bytes = n_members * n_weights * _BYTES_PER_WEIGHT
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -99,7 +99,7 @@ def check_size(
         raise UserError(
             f"{n_members} networks of {n_weights:,} weights need {needed_bytes / 1e9:.0f} GB, "
             f"the machine has {memory_bytes / 1e9:.0f} GB",
-            where=f"model.hidden = {list(recipe.hidden)}",
+            where=f"model.hidden = {list(recipe.widths)}",
             fix="Choose narrower layers",
         )
 
@@ -146,7 +146,7 @@ class Network(nn.Module):
         self.body = Population(
             n_members,
             n_inputs=self.n_inputs,
-            hidden=recipe.hidden,
+            hidden=recipe.widths,
             n_outputs=1 if self.is_sigmoid else n_classes,
             activation=recipe.activation,
             dropout=recipe.dropout,

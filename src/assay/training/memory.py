@@ -25,7 +25,9 @@ from assay.training.plan import Plan
 from assay.training.rows import CACHE_BYTES
 
 _TRAINED = 28  # bytes a weight: float32 of it, its gradient, two moments, best, a trial copy
-_SHIPPED = 36  # float32 of it, its gradient, and copies in the graph, its text and the file
+_SHIPPED = 52  # float32 of it, its gradient, and copies in the graph, its text and the file
+_NGRAM = 12  # bytes an n-gram while texts are fitted
+_TEXT_ROW = 600  # bytes a row of text then: scores and slopes of 15 fits
 _POOL_BYTES = 8 << 20  # of the masks of a dropout layer, at the least
 _WORKSPACE_BYTES = 96 << 20  # chunks of batches and spans of predictions
 _LIBRARY_BYTES = 100 << 20  # of code that is loaded only when training and evaluation begin
@@ -51,6 +53,7 @@ class Needs:
         member_bytes: Of the fitted statistics of a member.
         n_weights: Of a member.
         batch_size: B.
+        n_ngrams: Of a row, in all its texts.
     """
 
     n_rows: int
@@ -64,14 +67,15 @@ class Needs:
     member_bytes: int
     n_weights: int
     batch_size: int
+    n_ngrams: int
 
     @classmethod
     def of(cls, samples: Samples, recipe: Recipe) -> "Needs":
         """Return the needs of a training; a network of one member is made to measure it."""
         split, n_classes = samples.split, samples.target.n_classes
-        n_members = len(split.train)
-        check_size(samples.encoder, recipe.model, n_members=n_members, n_classes=n_classes)
-        one = Network(samples.encoder, recipe.model, n_members=1, n_classes=n_classes, seed=0)
+        model = recipe.model.settled(samples.arrays.n_rows)
+        check_size(samples.encoder, model, n_members=len(split.train), n_classes=n_classes)
+        one = Network(samples.encoder, model, n_members=1, n_classes=n_classes, seed=0)
         n_train = int(split.train.sum(axis=1).max())
         parts = (samples.arrays.numeric, samples.arrays.codes, samples.arrays.text)
         return cls(
@@ -82,10 +86,11 @@ class Needs:
             n_test=int(split.test.sum()),
             row_bytes=sum(part.shape[1] * part.itemsize for part in parts),
             n_inputs=one.n_inputs,
-            widths=recipe.model.hidden,
+            widths=model.widths,
             member_bytes=sum(part.numel() * part.element_size() for part in one.buffers()),
             n_weights=sum(part.numel() for part in one.parameters()),
             batch_size=Plan.of(recipe.train, n_train).batch_size,
+            n_ngrams=samples.arrays.text.shape[1],
         )
 
     def cache_bytes(self, n_members: int) -> int:
@@ -107,7 +112,8 @@ class Needs:
         n_judged = max(self.n_rows, self.n_test)
         evaluation += n_judged * (_JUDGED + _JUDGED_CLASS * self.n_classes)
         evaluation += self.n_test * self.row_bytes
-        return common + max(int(_CACHING * kept), training, evaluation)
+        fitting = self.n_rows * (_NGRAM * self.n_ngrams + _TEXT_ROW * (self.n_ngrams > 0))
+        return common + max(int(_CACHING * kept) + fitting, training, evaluation)
 
 
 @dataclass(frozen=True)

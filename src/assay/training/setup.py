@@ -46,9 +46,10 @@ def set_up(
         UserError: The network is too large, or a fold has no weight.
     """
     n_members, n_classes = len(samples.split.train), samples.target.n_classes
-    check_size(samples.encoder, recipe.model, n_members=n_members, n_classes=n_classes)
+    model = recipe.model.settled(samples.arrays.n_rows)
+    check_size(samples.encoder, model, n_members=n_members, n_classes=n_classes)
     network = Network(
-        samples.encoder, recipe.model, n_members=n_members, n_classes=n_classes, seed=recipe.seed
+        samples.encoder, model, n_members=n_members, n_classes=n_classes, seed=recipe.seed
     )
     split = samples.split
     repeat = tuple(repeat for repeat, _ in split.member_fold)
