@@ -217,10 +217,10 @@ def test_budgets_are_text_or_numbers_and_checked():
 
 def test_few_rows_are_given_more_and_smaller_networks():
     recipe = Recipe()
-    rows = (100, 2_000, 2_001, 20_000, 20_001, 10**8)
+    rows = (100, 1_000, 1_001, 3_000, 3_001, 10**8)
     assert [recipe.split.n_repeats(n_rows) for n_rows in rows] == [4, 4, 2, 2, 1, 1]
-    widths = [recipe.model.settled(n_rows).widths for n_rows in rows]
-    assert widths == [(128, 128, 128)] * 4 + [(256, 256, 256)] * 2
+    widths = [recipe.model.settled(n_rows).widths for n_rows in (100, 20_000, 20_001)]
+    assert widths == [(128, 128, 128), (128, 128, 128), (256, 256, 256)]
 
 
 def test_what_was_chosen_holds_for_any_number_of_rows():

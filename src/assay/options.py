@@ -70,7 +70,7 @@ TimeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_tim
 SizeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_size)]
 
 
-_MANY_ROWS = 20_000  # above, fewer and wider networks
+_MANY_ROWS = 20_000  # above, wider networks
 
 
 class Section(BaseModel):
@@ -119,7 +119,7 @@ class SplitRecipe(Section):
     repeats: Auto | PositiveInt = Field(
         "auto",
         description="times the folds are drawn anew; members = both; "
-        "auto: 4 up to 2,000 rows, 2 up to 20,000, else 1",
+        "auto: 4 up to 1,000 rows, 2 up to 3,000, else 1",
     )
     members: PositiveInt = Field(1, description="networks to train when folds = 0")
     validation_share: Share = Field(
@@ -152,7 +152,7 @@ class SplitRecipe(Section):
             return self.repeats
         if self.time:
             return 1
-        return 4 if n_rows <= 2_000 else 2 if n_rows <= _MANY_ROWS else 1
+        return 4 if n_rows <= 1_000 else 2 if n_rows <= 3_000 else 1
 
 
 class ColumnEncoding(Section):

@@ -11,7 +11,7 @@ import numpy as np
 from assay.options import TrainRecipe
 from assay.training.schedule import cycle_at
 
-TEMPERATURES = (1.0, *np.geomspace(0.4, 6.0, 16).tolist())
+TEMPERATURES = (1.0, *np.geomspace(0.5, 6.0, 8).tolist())
 """Validation losses are measured at each; the first is the plain log loss."""
 
 _AUTO_PATIENCE = 20
