@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import get_args
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - PyTorch's own convention
 from torch import Tensor, nn
 
 from assay.errors import UserError, did_you_mean
@@ -51,7 +50,8 @@ class PoolDropout(nn.Module):
 
     Drawing costs 15 ns a number on a CPU, three times the matrix product that
     follows; a slice costs 0.5 ns. The pool is drawn anew for another rate. On a
-    GPU drawing is cheap and `torch.nn.functional.dropout` is used.
+    GPU drawing is cheap, and the rate lies in a tensor beside the numbers, so that a
+    recorded step sees it change.
 
     Args:
         rate: Share of units dropped, in [0, 1).
@@ -61,6 +61,7 @@ class PoolDropout(nn.Module):
     def __init__(self, rate: float, seed: int) -> None:
         super().__init__()
         self.rate = rate
+        self._kept = torch.tensor(1.0 - rate)  # share of units kept, on the device of the input
         self._seed = seed
         self._offsets = random.Random(seed)
         self._uniform = torch.empty(0)
@@ -72,12 +73,24 @@ class PoolDropout(nn.Module):
         if not self.training or self.rate <= 0.0:
             return x
         if x.is_cuda:
-            return F.dropout(x, self.rate)
+            return self._drop_drawn(x)
         n_units = x.numel()
         if self._masks_rate != self.rate or self._masks.numel() < 2 * n_units:
             self._draw(max(_POOL_SIZE, 4 * n_units))
         start = self._offsets.randrange(self._masks.numel() - n_units)
         return x * self._masks[start : start + n_units].view_as(x).to(x.dtype)
+
+    def set_rate(self, rate: float) -> None:
+        """Set the share of units dropped."""
+        self.rate = rate
+        self._kept.fill_(1.0 - rate)
+
+    def _drop_drawn(self, x: Tensor) -> Tensor:
+        """Draw a mask from the device's generator; nothing here is fixed on the host."""
+        if self._kept.device != x.device:
+            self._kept = self._kept.to(x.device)
+        mask = torch.bernoulli(self._kept.expand(x.shape)) / self._kept
+        return (x * mask).to(x.dtype)
 
     def _draw(self, size: int) -> None:
         if self._uniform.numel() < size:
@@ -187,7 +200,7 @@ class Population(nn.Module):
         """Set the share of hidden units dropped while training."""
         for dropout in self.dropouts:
             if isinstance(dropout, PoolDropout):
-                dropout.rate = rate
+                dropout.set_rate(rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of every member."""

@@ -56,7 +56,8 @@ def computing(
     try:
         with (
             torch.random.fork_rng(devices=[device] if is_gpu else [], enabled=is_gpu),
-            torch.autocast("cuda", torch.bfloat16, enabled=is_half and is_gpu),
+            # The cache would hold the rounded weights of the first step to the very end.
+            torch.autocast("cuda", torch.bfloat16, enabled=is_half and is_gpu, cache_enabled=False),
         ):
             if is_gpu:
                 torch.manual_seed(seed)

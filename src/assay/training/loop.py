@@ -14,14 +14,13 @@ from assay.errors import UserError
 from assay.nn.network import Encoded, Network
 from assay.options import TrainRecipe
 from assay.training.device import computing
-from assay.training.gradients import closed_form_gradients, has_closed_form
 from assay.training.history import History, Observer
 from assay.training.loss import loss_weights, sample_losses
-from assay.training.optimizer import make_optimizer, parameter_groups, set_rates
 from assay.training.plan import Pacer, Plan
 from assay.training.rows import Lesson, in_batches
 from assay.training.schedule import flat_cosine
 from assay.training.selection import TEMPERATURES, Selection
+from assay.training.step import make_step
 
 _GATHERED_ROWS = 1 << 15  # of each member, at once
 
@@ -81,9 +80,9 @@ class Run:
         self.order = torch.empty_like(lesson.train.row_idx)
         self.history = History()
         self.dropout = network.body.dropout
-        self.is_plain = has_closed_form(network, recipe)
-        self.parameters = [p for p in network.parameters() if p.requires_grad]
-        self.optimizer = make_optimizer(parameter_groups(network, recipe), recipe)
+        self.step = make_step(
+            network, recipe, device=lesson.rows.device, batch_size=self.batch_size
+        )
         self.generators = [
             torch.Generator().manual_seed((seed * 7_919 + 104_729 + idx) % 2**63)
             for idx in range(network.n_members)
@@ -103,7 +102,7 @@ class Run:
         for step, batch in zip(range(pacer.plan.n_steps), self.batches(), strict=False):
             if pacer.is_late():
                 break
-            set_rates(self.optimizer, self.recipe, pacer.progress(epoch, step))
+            self.step.set_rates(pacer.progress(epoch, step))
             total += (self.step(*batch) * batch[2]).sum(dim=1)
             n_done += 1
             pacer.n_steps_done += 1
@@ -121,19 +120,6 @@ class Run:
             inputs = self.lesson.rows.batches(order, self.batch_size)
             classes, weights = in_batches(y, self.batch_size), self._loss_weights(order, y)
             yield from zip(inputs, classes, weights, strict=True)
-
-    def step(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
-        """Take one step; returns the loss of each sample, shape (K, B)."""
-        if self.is_plain:
-            losses = closed_form_gradients(self.network, inputs.features, y, weights)
-        else:
-            for parameter in self.parameters:
-                parameter.grad = None
-            logits = self.network(inputs).float()
-            losses = sample_losses(logits, y, label_smoothing=self.recipe.label_smoothing)
-            torch.autograd.backward(losses, weights)
-        self.optimizer.step()
-        return losses.detach()
 
     def shuffle(self) -> Tensor:
         """Return each member's rows in new order, shape (K, M).

@@ -69,5 +69,42 @@ def set_rates(optimizer: torch.optim.Optimizer, recipe: TrainRecipe, t: float) -
     rate = recipe.learning_rate * rate_factor(recipe.schedule, t)
     fade = flat_cosine(t) if recipe.hold_then_fade else 1.0
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["rate"]
-        group["weight_decay"] = group["decay"] * fade
+        if "decay_now" in group:
+            group["lr"].fill_(rate * group["rate"])
+            group["decay_now"].fill_(group["decay"] * fade)
+        else:
+            group["lr"] = rate * group["rate"]
+            group["weight_decay"] = group["decay"] * fade
+
+
+def keep_rates_on_device(optimizer: torch.optim.Optimizer) -> None:
+    """Keep rates and decays in tensors, which a recorded step reads anew at each replay.
+
+    PyTorch takes a tensor for the rate but not for the decay, which is taken out of the
+    optimizer and applied before its step, with the same result up to rounding.
+
+    Args:
+        optimizer: Adam or AdamW of `make_optimizer`, before its first step.
+    """
+    for group in optimizer.param_groups:
+        device = group["params"][0].device
+        group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
+        group["decay_now"] = torch.tensor(group["decay"], dtype=torch.float32, device=device)
+        group["weight_decay"] = 0.0
+        group["capturable"] = True
+    optimizer.register_step_pre_hook(_decay)
+
+
+@torch.no_grad()
+def _decay(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    """Shrink weights, apart from the gradient for adamw (arXiv 1711.05101) or through it."""
+    is_apart = isinstance(optimizer, torch.optim.AdamW)
+    for group in optimizer.param_groups:
+        if group["decay"] == 0.0:
+            continue
+        kept = 1.0 - group["lr"] * group["decay_now"]
+        for parameter in group["params"]:
+            if is_apart:
+                parameter.mul_(kept)
+            else:
+                parameter.grad.addcmul_(parameter, group["decay_now"])

@@ -17,7 +17,6 @@ from assay.training.loop import Run
 from assay.training.plan import Clock, Pacer, Plan
 from assay.training.rows import Lesson, RowSet
 
-_WARM_STEPS = 2
 _MAX_STEPS = 100
 _MAX_SPANS = 8
 
@@ -83,7 +82,7 @@ def _step_seconds(run: Run, clock: Clock, *, most_s: float) -> tuple[float, floa
     batches = run.batches()
     batch = next(batches)
     start_s = clock() - began_s
-    for _ in range(_WARM_STEPS):
+    for _ in range(run.step.n_warm):
         run.step(*batch)
     began_s, n_steps = _now(clock, device), 0
     # The batch above once more, then those that follow: so few rows may give only one.

@@ -1,0 +1,189 @@
+"""A recorded step is the eager one, whatever changes from step to step."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from assay.encode import Arrays, TableEncoder
+from assay.encode.features import CategoricalFeature, NumericFeature
+from assay.nn.network import Network
+from assay.nn.population import PoolDropout
+from assay.options import ModelRecipe, TrainRecipe
+from assay.training import loop, step
+from assay.training.history import History, Silent
+from assay.training.rows import EncodedRows, Lesson, RowSet
+from assay.training.step import EagerStep, GraphedStep, make_step
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+ENCODER = TableEncoder(
+    numeric=tuple(
+        NumericFeature(f"x{idx}", "value", "none", 1.0, False, 0, "median", 0.0, False)
+        for idx in range(3)
+    ),
+    categorical=(
+        CategoricalFeature("level", tuple("abcde"), "embedding", 2, 1, "mode", "", False),
+    ),
+    text=(),
+)
+MODEL = ModelRecipe(hidden=(8,), dropout=0.3, input_scale=True)
+PLAIN = ModelRecipe(hidden=(8,), dropout=0.0, activation="tanh", input_scale=False)
+# Steps of 3 full batches and a smaller one; rate, decay and dropout change all the time.
+TRAIN = TrainRecipe(epochs=6, batch_size=24, keep="last", weight_decay=0.5, precision="float32")
+
+
+class Tape(TorchDispatchMode):
+    """Records operations with the tensors and numbers they got, as a CUDA graph does.
+
+    Only tensors read anew tell a replay apart from the one before: what Python decided
+    or computed while recording is frozen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple] = []
+        self.n_replays = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        self.calls.append((func, args, kwargs or {}, result))
+        return result
+
+    def warm_up(self, work):
+        return work()
+
+    def record(self, work):
+        with self:
+            return work()
+
+    @torch.no_grad()
+    def replay(self):
+        self.n_replays += 1
+        if self.n_replays == 1:
+            return  # a tape does what it records, and on the batch of the first replay
+        for func, args, kwargs, result in self.calls:
+            for kept, new in zip(
+                tree_leaves(result), tree_leaves(func(*args, **kwargs)), strict=True
+            ):
+                if isinstance(kept, torch.Tensor) and kept.data_ptr() != new.data_ptr():
+                    kept.copy_(new)
+
+
+class Broken(Tape):
+    def record(self, work):
+        raise RuntimeError("operation not permitted\nwhen stream is capturing")
+
+
+def make_network(model: ModelRecipe = MODEL, n_rows: int = 120) -> tuple[Network, Lesson]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n_rows, 3)).astype(np.float32)
+    codes = rng.integers(0, 7, (n_rows, int(model.input_scale))).astype(np.int32)
+    arrays = Arrays(x, codes, np.zeros((n_rows, 0), np.float32))
+    y = (x[:, 0] + x[:, 1] * x[:, 2] > 0).astype(np.int64)
+    masks = np.stack([np.arange(n_rows) % 3 != idx for idx in range(3)])
+    encoder = ENCODER if model.input_scale else replace(ENCODER, categorical=())
+    network = Network(encoder, model, n_members=3, n_classes=2, seed=0)
+    network.fit(arrays, masks)
+    rows = EncodedRows(network, arrays, CPU)
+    lesson = Lesson(
+        rows, torch.from_numpy(y), RowSet.of(masks), RowSet.of(~masks), (0,) * 3,
+        weight=torch.from_numpy(rng.random(n_rows).astype(np.float32)),
+    )  # fmt: skip
+    return network, lesson
+
+
+def train(monkeypatch, make, recipe: TrainRecipe, model: ModelRecipe) -> tuple[Network, History]:
+    """Train with steps that `make` makes, dropping units as a GPU does."""
+    network, lesson = make_network(model)
+    with monkeypatch.context() as patched, torch.random.fork_rng():
+        patched.setattr(loop, "make_step", make)
+        drop = PoolDropout._drop_drawn
+        patched.setattr(
+            PoolDropout, "forward", lambda self, x: drop(self, x) if self.training else x
+        )
+        torch.manual_seed(0)
+        history = loop.train_population(network, lesson, recipe, seed=0, observer=Silent())
+    return network, history
+
+
+def assert_same_training(found, expected):
+    for (name, one), other in zip(
+        found[0].named_parameters(), expected[0].parameters(), strict=True
+    ):
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-5, msg=name)
+    np.testing.assert_allclose(found[1].train_loss, expected[1].train_loss, atol=1e-5)
+
+
+def eager(network, recipe, *, device, batch_size):
+    return EagerStep(network, recipe)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
+@pytest.mark.parametrize("model", [MODEL, PLAIN], ids=["dropout", "plain"])
+def test_replayed_steps_are_eager_steps(monkeypatch, optimizer, model):
+    recipe = TRAIN.model_copy(update={"optimizer": optimizer})
+    tape = Tape()
+
+    def graphed(network, recipe, *, device, batch_size):
+        return GraphedStep(EagerStep(network, recipe), tape, batch_size)
+
+    assert EagerStep(make_network(model)[0], recipe).is_plain is (model is PLAIN)
+    found = train(monkeypatch, graphed, recipe, model)
+    assert tape.n_replays == 6 * 3 - 3  # 3 full batches an epoch, 3 steps before recording
+    assert_same_training(found, train(monkeypatch, eager, recipe, model))
+
+
+def test_where_recording_fails_steps_stay_eager_and_it_is_told_once(monkeypatch, caplog):
+    def graphed(network, recipe, *, device, batch_size):
+        return GraphedStep(EagerStep(network, recipe), Broken(), batch_size)
+
+    with caplog.at_level(logging.WARNING, logger="assay"):
+        found = train(monkeypatch, graphed, TRAIN, MODEL)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].endswith("operation not permitted")
+    assert_same_training(found, train(monkeypatch, eager, TRAIN, MODEL))
+
+
+def test_only_adam_on_a_gpu_is_recorded(monkeypatch):
+    monkeypatch.setattr(step, "CudaRecorder", lambda device: Tape())
+    network, _ = make_network()
+    kinds = {}
+    for device in (CPU, CUDA):
+        for name in ("sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta"):
+            recipe = TrainRecipe(optimizer=name)
+            kinds[device.type, name] = make_step(network, recipe, device=device, batch_size=8)
+    recorded = {key for key, value in kinds.items() if isinstance(value, GraphedStep)}
+    assert recorded == {("cuda", "adam"), ("cuda", "adamw")}
+
+
+def test_rates_change_in_place_once_they_are_on_the_device():
+    network, _ = make_network()
+    graphed = GraphedStep(EagerStep(network, TRAIN), Tape(), 24)
+    plain = EagerStep(network, TRAIN)
+    groups = graphed.eager.optimizer.param_groups
+    tensors = [(group["lr"], group["decay_now"]) for group in groups]
+    for t in (0.1, 0.7):
+        graphed.set_rates(t)
+        plain.set_rates(t)
+        for group, (rate, decay), other in zip(
+            groups, tensors, plain.optimizer.param_groups, strict=True
+        ):
+            assert group["lr"] is rate
+            assert group["weight_decay"] == 0.0
+            assert group["capturable"]
+            assert float(rate) == pytest.approx(other["lr"])
+            assert float(decay) == pytest.approx(other["weight_decay"])
+
+
+def test_a_drawn_mask_drops_the_share_that_was_set_last():
+    dropout = PoolDropout(0.5, seed=0)
+    dropout.set_rate(0.2)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found = dropout._drop_drawn(torch.ones(3, 100, 100))
+    assert float((found == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    assert found.unique().tolist() == pytest.approx([0.0, 1.25])
