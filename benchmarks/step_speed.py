@@ -76,6 +76,7 @@ def main() -> int:
         {
             "target": "y",
             "encode.bins": 0,
+            "model.hidden": [256, 256, 256],
             "split.folds": 0,
             "split.members": N_MEMBERS,
             "train.batch_size": BATCH,

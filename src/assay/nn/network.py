@@ -208,9 +208,8 @@ class Network(nn.Module):
         x = encoded.features
         if encoded.rows.shape[2]:
             x = torch.cat([x, self._embed(encoded.rows)], dim=2)
-        if self.input_scale.requires_grad:
-            x = x * self.input_scale.unsqueeze(1)
-        logits: Tensor = self.body(x)
+        scale = self.input_scale if self.input_scale.requires_grad else None
+        logits: Tensor = self.body(x, scale)
         return logits
 
     def _embed(self, rows: Tensor) -> Tensor:

@@ -40,9 +40,16 @@ class PopulationLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_members, n_outputs))
         self.gain = gain
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the layer's output for each member."""
-        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight, alpha=self.gain)
+    def forward(self, x: Tensor, *, is_scaled: bool = False) -> Tensor:
+        """Return the layer's output for each member.
+
+        Args:
+            x: The input.
+            is_scaled: Whether `x` was multiplied by the gain already, where that cost
+                nothing: autograd would multiply two gradients by it.
+        """
+        alpha = 1.0 if is_scaled else self.gain
+        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight, alpha=alpha)
 
 
 class PoolDropout(nn.Module):
@@ -56,11 +63,13 @@ class PoolDropout(nn.Module):
     Args:
         rate: Share of units dropped, in [0, 1).
         seed: Of the pool and of the offsets into it.
+        gain: Of the layer that follows; the masks of the pool hold it, see `scales`.
     """
 
-    def __init__(self, rate: float, seed: int) -> None:
+    def __init__(self, rate: float, seed: int, *, gain: float = 1.0) -> None:
         super().__init__()
         self.rate = rate
+        self.gain = gain
         self._kept = torch.tensor(1.0 - rate)  # share of units kept, on the device of the input
         self._seed = seed
         self._offsets = random.Random(seed)
@@ -80,6 +89,10 @@ class PoolDropout(nn.Module):
         start = self._offsets.randrange(self._masks.numel() - n_units)
         return x * self._masks[start : start + n_units].view_as(x).to(x.dtype)
 
+    def scales(self, x: Tensor) -> bool:
+        """Whether `forward` multiplies by the gain as well."""
+        return self.training and self.rate > 0.0 and not x.is_cuda
+
     def set_rate(self, rate: float) -> None:
         """Set the share of units dropped."""
         self.rate = rate
@@ -95,7 +108,7 @@ class PoolDropout(nn.Module):
     def _draw(self, size: int) -> None:
         if self._uniform.numel() < size:
             self._uniform = torch.rand(size, generator=torch.Generator().manual_seed(self._seed))
-        self._masks = (self._uniform >= self.rate).float().div_(1.0 - self.rate)
+        self._masks = (self._uniform >= self.rate).float().mul_(self.gain / (1.0 - self.rate))
         self._masks_rate = self.rate
 
 
@@ -165,7 +178,8 @@ class Population(nn.Module):
             for idx in range(len(widths) - 1)
         )
         self.dropouts = nn.ModuleList(
-            PoolDropout(dropout, seed=seed * 31 + idx) for idx in range(len(hidden))
+            PoolDropout(dropout, seed=seed * 31 + idx, gain=gains[idx + 1])
+            for idx in range(len(hidden))
         )
         self._initialise(init, bias_init, seed)
 
@@ -198,19 +212,31 @@ class Population(nn.Module):
 
     def set_dropout(self, rate: float) -> None:
         """Set the share of hidden units dropped while training."""
-        for dropout in self.dropouts:
-            if isinstance(dropout, PoolDropout):
-                dropout.set_rate(rate)
+        for dropout in self._dropouts():
+            dropout.set_rate(rate)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits of every member."""
+    def _dropouts(self) -> list[PoolDropout]:
+        return [dropout for dropout in self.dropouts if isinstance(dropout, PoolDropout)]
+
+    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Return logits of every member.
+
+        Args:
+            x: Shape (K, B, F) or (B, F).
+            scale: Factor of each input, shape (K, F), or None for 1.
+        """
         self._check_shape(x)
         if x.dim() == 2:
             x = x.expand(self.n_members, -1, -1)  # (B, F) -> (K, B, F)
-        *hidden, last = self.layers
-        for layer, dropout in zip(hidden, self.dropouts, strict=True):
-            x = dropout(self.activate(layer(x)))
-        result: Tensor = last(x)
+        *hidden, last = self.linears()
+        is_scaled = scale is not None
+        if scale is not None:
+            x = x * (scale * self.linears()[0].gain).unsqueeze(1)
+        for layer, dropout in zip(hidden, self._dropouts(), strict=True):
+            x = self.activate(layer(x, is_scaled=is_scaled))
+            is_scaled = dropout.scales(x)
+            x = dropout(x)
+        result: Tensor = last(x, is_scaled=is_scaled)
         return result
 
 
