@@ -1,14 +1,16 @@
 """Units stay whole, parts get what they are owed."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from assay.deal import cut_time, deal, join_units
+from assay.deal import cut_time, deal, duplicate_groups, join_units, must_repeat, sample_rows
 from assay.errors import UserError
+from assay.schema import ColumnSpec, Kind, Schema
 
 
 @given(
@@ -86,3 +88,50 @@ def test_without_groups_and_copies_there_are_no_units():
     assert join_units(None, None) is None
     assert join_units(np.array([3, 3, 9]), None).tolist() == [0, 0, 1]
     assert join_units(None, np.array([3, 3, 9])).tolist() == [0, 0, 1]
+
+
+def test_duplicate_groups_join_equal_rows_only():
+    frame = pl.DataFrame(
+        {
+            "a": [1.0, 1.0, None, None, float("nan"), float("nan"), 1.0],
+            "b": ["x", "x", "x", "x", "x", "x", "y"],
+        }
+    )
+    assert duplicate_groups(frame).tolist() == [0, 0, 2, 2, 4, 4, 6]
+    assert duplicate_groups(frame[:0]).tolist() == []
+    assert duplicate_groups(pl.DataFrame({"0": [1, 1], "1": [2, 3]})).tolist() == [0, 1]
+    assert duplicate_groups(pl.DataFrame({"0": [1, 1]})).tolist() == [0, 0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["u", "v", None])), max_size=40))
+def test_duplicate_groups_agree_with_a_dictionary(rows):
+    frame = pl.DataFrame(rows, schema={"n": pl.Int64, "s": pl.String}, orient="row")
+    first = {row: idx for idx, row in reversed(list(enumerate(rows)))}
+    assert duplicate_groups(frame).tolist() == [first[row] for row in rows]
+
+
+def of_kinds(**columns: tuple[Kind, list]) -> tuple[pl.DataFrame, Schema]:
+    frame = pl.DataFrame({name: values for name, (_, values) in columns.items()})
+    return frame, Schema(tuple(ColumnSpec(name, kind, "") for name, (kind, _) in columns.items()))
+
+
+def test_fewer_combinations_than_rows_must_repeat():
+    town, size = list("abc") * 10, [1.0, 2.0] * 15
+    assert must_repeat(*of_kinds(town=(Kind.CATEGORICAL, town), size=(Kind.NUMERIC, size)))
+    many = [float(idx) for idx in range(30)]
+    assert not must_repeat(*of_kinds(town=(Kind.CATEGORICAL, town), size=(Kind.NUMERIC, many)))
+
+
+def test_texts_repeat_only_in_copies():
+    level = [str(idx) for idx in range(30)] * 10
+    assert must_repeat(*of_kinds(t=(Kind.CATEGORICAL, level)))
+    assert not must_repeat(*of_kinds(t=(Kind.TEXT, level)))
+
+
+def test_a_sample_does_not_follow_rows_that_recur():
+    for period in (2, 3, 5):
+        chosen = sample_rows(10_000, 10_000 // period)
+        assert len(chosen) == len(np.unique(chosen)) == 10_000 // period
+        assert (np.diff(chosen) > 0).all()
+        assert np.bincount(chosen % period).min() > 0.8 * len(chosen) / period
+    assert sample_rows(5, 5) == sample_rows(0, 5) == slice(None)

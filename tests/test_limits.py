@@ -1,15 +1,20 @@
 """Budgets are contracts: what does not fit is left out and told, or refused."""
 
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
 
+import assay.limits
 import assay.pipeline
 from assay.errors import UserError
 from assay.pipeline import Trained, run
 from assay.recipe import Recipe
 from assay.training.history import Silent
 from assay.training.loop import train_population
+from assay.training.memory import Fitted
+from assay.training.rows import CACHE_BYTES
 
 FAST = {
     "target": "y",
@@ -129,6 +134,26 @@ def test_ample_memory_changes_nothing_and_is_told():
     assert observer.plans[0].endswith("of memory at the most")
     assert told(plain) == told(within)
     np.testing.assert_array_equal(*(one.members["body.layers.0.bias"] for one in (plain, within)))
+
+
+def test_networks_that_only_memory_leaves_out_are_told_in_the_plan(monkeypatch):
+    def one_of_two_repeats(*args, **kwargs):
+        return Fitted(0.5, CACHE_BYTES, 700_000_000)
+
+    monkeypatch.setattr(assay.limits, "fit_into", one_of_two_repeats)
+    observer = Listening()
+    train(Ticking(), observer, **{"train.epochs": 2, "split.repeats": 2, "train.memory": "40G"})
+    assert observer.plans == ["3 of 6 networks, 700 MB of memory at the most"]
+
+
+def test_what_the_process_held_before_is_not_the_training_s(monkeypatch):
+    options = {"train.epochs": 1, "train.memory": "40G"}
+    monkeypatch.setattr(assay.limits, "peak_bytes", lambda: 10**13)
+    train(Ticking(), **options)
+    growing = itertools.count(10**13, 10**10)
+    monkeypatch.setattr(assay.limits, "peak_bytes", lambda: next(growing))
+    with pytest.raises(UserError, match="to read and encode the table needs about"):
+        train(Ticking(), **options)
 
 
 def spoiling(*member_idx: int):

@@ -18,6 +18,13 @@ def test_a_recipe_written_as_toml_reads_back_as_itself(name):
     assert Recipe.from_dict(recipe.to_dict()) == recipe
 
 
+def test_a_number_of_thousands_of_digits_is_refused():
+    with pytest.raises(UserError, match=r"train\.time: '9{40}…' is not a time .*: too long"):
+        Recipe().with_options({"train.time": "9" * 5_000})
+    with pytest.raises(UserError, match="not valid TOML"):
+        Recipe.from_toml(f"seed = {'9' * 5_000}")
+
+
 def test_texts_with_quotes_and_line_ends_survive():
     recipe = Recipe.from_dict(
         {
@@ -48,6 +55,8 @@ def test_every_option_is_explained():
         ({"train": {"learning_rate": float("nan")}}, "finite number"),
         ({"split": {"folds": 1}}, "^recipe: split: folds must be 0 or at least 2"),
         ({"train": 5}, "train = 5 should be a section of options"),
+        ({"train": {"time": 10**400}}, r"train\.time: '10{39}…' is not a time .*: too long"),
+        ({"train": {"memory": 10**400}}, r"train\.memory: '10{39}…' is not a size .*: too large"),
         ({"encode": {"columns": {"a b": 5}}}, r'columns\."a b" = 5 should be a section of options'),
         ({"drop": "a"}, "drop = 'a' should be a list"),
         ({"drop": ["a", 5]}, r"drop\[1\] = 5 should be text"),
@@ -217,8 +226,7 @@ def test_budgets_are_text_or_numbers_and_checked():
 
 def test_few_rows_are_given_more_and_smaller_networks():
     recipe = Recipe()
-    rows = (100, 1_000, 1_001, 3_000, 3_001, 10**8)
-    assert [recipe.split.n_repeats(n_rows) for n_rows in rows] == [4, 4, 2, 2, 1, 1]
+    assert [recipe.split.n_repeats(n_rows) for n_rows in (100, 3_000, 3_001)] == [2, 2, 1]
     widths = [recipe.model.settled(n_rows).widths for n_rows in (100, 20_000, 20_001)]
     assert widths == [(128, 128, 128), (128, 128, 128), (256, 256, 256)]
 

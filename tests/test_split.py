@@ -1,7 +1,6 @@
 """Every row on one side only, classes shared out, and the same again from the same seed."""
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import SplitRecipe
-from assay.split import duplicate_groups, make_split
+from assay.split import make_split
 
 
 def _split(y, ledger=None, *, seed=0, n_classes=None, recipe=None, **columns):
@@ -383,21 +382,12 @@ def test_columns_that_do_not_fit_are_told(columns, said):
         _split([0, 1] * 4, **columns)
 
 
-def test_duplicate_groups_join_equal_rows_only():
-    frame = pl.DataFrame(
-        {
-            "a": [1.0, 1.0, None, None, float("nan"), float("nan"), 1.0],
-            "b": ["x", "x", "x", "x", "x", "x", "y"],
-        }
-    )
-    assert duplicate_groups(frame).tolist() == [0, 0, 2, 2, 4, 4, 6]
-    assert duplicate_groups(frame[:0]).tolist() == []
-    assert duplicate_groups(pl.DataFrame({"0": [1, 1], "1": [2, 3]})).tolist() == [0, 1]
-    assert duplicate_groups(pl.DataFrame({"0": [1, 1]})).tolist() == [0, 0]
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["u", "v", None])), max_size=40))
-def test_duplicate_groups_agree_with_a_dictionary(rows):
-    frame = pl.DataFrame(rows, schema={"n": pl.Int64, "s": pl.String}, orient="row")
-    first = {row: idx for idx, row in reversed(list(enumerate(rows)))}
-    assert duplicate_groups(frame).tolist() == [first[row] for row in rows]
+def test_units_join_groups_and_copies_and_are_kept_where_time_splits():
+    y = np.arange(12) % 2
+    groups, copies = np.arange(12) // 2, np.where(np.arange(12) < 4, 0, np.arange(12))
+    expected = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    recipe = SplitRecipe(folds=2, repeats=1)
+    for time in (None, np.arange(12)):
+        split = _split(y, recipe=recipe, groups=groups, duplicate_of=copies, time=time)
+        assert split.unit.tolist() == expected
+    assert _split(y, recipe=recipe).unit is None

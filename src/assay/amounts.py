@@ -3,8 +3,15 @@
 import re
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d)?\s*")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?")
+_UNIT = r"(seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d)"
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_PLAIN_TIME = re.compile(_NUMBER)
+_PART = re.compile(rf"{_NUMBER}\s*{_UNIT}\s*")
+_TIME = re.compile(f"(?:{_PART.pattern})+")  # each unit required: no number has two readings
+_LONGEST_S = 1e12  # 30,000 years
+_LARGEST_BYTES = 2.0**63  # beyond what a file or an address can count
+_SIZE = re.compile(rf"{_NUMBER}\s*([kmgt]?)(i?)b?")
+_QUOTED = 40  # letters
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -12,21 +19,24 @@ def parse_duration(text: str) -> float:
     """Return the seconds of a time such as "90s", "10m" or "1h30m"; without unit, seconds.
 
     Raises:
-        ValueError: It is no time, or none above 0.
+        ValueError: It is no time, none above 0, or one of 10^12 seconds or more.
 
     Example:
         >>> parse_duration("90"), parse_duration("1h30m"), parse_duration("0.5 min")
         (90.0, 5400.0, 30.0)
     """
     lowered = text.strip().lower()
-    parts = _TIME.findall(lowered)
-    is_time = re.fullmatch(f"(?:{_TIME.pattern})+", lowered) is not None
-    is_plain = len(parts) == 1 or all(unit for _, unit in parts)
-    if not (is_time and is_plain):
-        raise ValueError(f"{text!r} is not a time such as 90s, 10m or 1h30m")
-    seconds = sum(float(number) * _SECONDS[unit[:1] or "s"] for number, unit in parts)
+    if _PLAIN_TIME.fullmatch(lowered):
+        parts = [(lowered, "s")]
+    elif _TIME.fullmatch(lowered):
+        parts = _PART.findall(lowered)
+    else:
+        raise ValueError(f"{_cut(text)!r} is not a time such as 90s, 10m or 1h30m")
+    seconds = sum(float(number) * _SECONDS[unit[0]] for number, unit in parts)
     if not seconds > 0.0:
-        raise ValueError(f"{text!r} is no time at all")
+        raise ValueError(f"{_cut(text)!r} is no time at all")
+    if not seconds < _LONGEST_S:
+        raise ValueError(f"{_cut(text)!r} is not a time such as 90s, 10m or 1h30m: too long")
     return seconds
 
 
@@ -36,7 +46,7 @@ def parse_size(text: str) -> int:
     K, M, G and T count in thousands; Ki, Mi, Gi and Ti in steps of 1024.
 
     Raises:
-        ValueError: It is no size, or none above 0.
+        ValueError: It is no size, less than a byte, or 2^63 bytes or more.
 
     Example:
         >>> parse_size("4G"), parse_size("1.5 MB"), parse_size("2GiB")
@@ -44,24 +54,28 @@ def parse_size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip().lower())
     if found is None or (found[3] and not found[2]):
-        raise ValueError(f"{text!r} is not a size such as 500M, 4G or 2GiB")
+        raise ValueError(f"{_cut(text)!r} is not a size such as 500M, 4G or 2GiB")
     step = 1024 if found[3] else 1000
-    size = int(float(found[1]) * step ** _THOUSANDS[found[2]])
-    if size <= 0:
-        raise ValueError(f"{text!r} is no size at all")
-    return size
+    size = float(found[1]) * step ** _THOUSANDS[found[2]]
+    if size < 1.0:
+        raise ValueError(f"{_cut(text)!r} is no size at all")
+    if not size < _LARGEST_BYTES:
+        raise ValueError(f"{_cut(text)!r} is not a size such as 500M, 4G or 2GiB: too large")
+    return int(size)
 
 
 def size_text(n_bytes: float) -> str:
     """Return a size in words, three digits at the most.
 
     Example:
-        >>> size_text(812_000_000), size_text(4.04e9), size_text(1.2e11)
-        ('812 MB', '4.0 GB', '120 GB')
+        >>> size_text(400_000), size_text(812_000_000), size_text(4.04e9), size_text(1.2e11)
+        ('400 kB', '812 MB', '4.0 GB', '120 GB')
     """
-    if n_bytes < 1e9:
-        return f"{n_bytes / 1e6:.0f} MB"
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes < 1e11 else f"{n_bytes / 1e9:.0f} GB"
+    for unit, scale in (("bytes", 1.0), ("kB", 1e3), ("MB", 1e6)):
+        if round(n_bytes / scale) < 1000:
+            return f"{n_bytes / scale:.0f} {unit}"
+    gigabytes = n_bytes / 1e9
+    return f"{gigabytes:.1f} GB" if gigabytes < 99.95 else f"{gigabytes:.0f} GB"
 
 
 def duration_text(seconds: float) -> str:
@@ -77,3 +91,8 @@ def duration_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _cut(text: str) -> str:
+    """Return what of a text is quoted in an error of one line."""
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"

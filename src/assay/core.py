@@ -11,7 +11,10 @@ from assay.encode.arrays import Arrays
 from assay.errors import InternalError
 
 _CHUNK_ROWS = 4096
-_CHUNK_NGRAMS = 1 << 18  # each takes some numbers of every member
+CHUNK_NUMBERS = 1 << 23  # that n-grams of a chunk of rows look up, for all members
+TEXT_NUMBERS = "assay.text_numbers"  # in the graph's notes: numbers that an n-gram looks up
+_MOST_MEMBERS = 20  # assumed where a graph has no such note
+_MOST_SCORES = 16
 
 
 class CoreGraph:
@@ -35,10 +38,14 @@ class CoreGraph:
         except Exception as error:  # ONNX Runtime raises many unrelated types
             raise InternalError(f"the core graph does not load: {error}") from error
         self.n_classes = int(self._session.get_outputs()[0].shape[1])
+        notes = self._session.get_modelmeta().custom_metadata_map
+        assumed = _MOST_MEMBERS * min(self.n_classes, _MOST_SCORES)
+        self._text_numbers = int(notes.get(TEXT_NUMBERS, assumed))
 
     def run(self, arrays: Arrays) -> np.ndarray:
         """Return class probabilities, shape (N, C), float32, rows summing to 1."""
-        n_rows = max(min(_CHUNK_ROWS, _CHUNK_NGRAMS // max(arrays.text.shape[1], 1)), 1)
+        text_numbers = max(arrays.text.shape[1] * self._text_numbers, 1)  # of a row
+        n_rows = max(min(_CHUNK_ROWS, CHUNK_NUMBERS // text_numbers), 1)
         parts = [
             self._run_chunk(arrays.take(slice(start, start + n_rows)))
             for start in range(0, arrays.n_rows, n_rows)

@@ -1,19 +1,24 @@
 """Share rows out: groups, copies and classes in, the part of each row out.
 
-`split` calls it for folds, holdout and validation. Units of several rows come first:
-those alike in their class counts are dealt in equal numbers, what is left goes one by
-one, the largest first, to the part that lacks those classes most (the idea of
-scikit-learn's StratifiedGroupKFold). Single rows come last and level the parts. Time
-is cut into consecutive blocks instead.
+Rows that must not be parted form a *unit*. `split` calls `deal` for folds, holdout and
+validation. Units of several rows come first: those alike in their class counts are
+dealt in equal numbers, what is left goes one by one, the largest first, to the part
+that lacks those classes most (the idea of scikit-learn's StratifiedGroupKFold). Single
+rows come last and level the parts. Time is cut into consecutive blocks instead.
+`sample_rows` draws a part of many rows wherever all of them would take too long.
 """
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from assay.errors import UserError
+from assay.schema import Kind, Schema
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+_SAMPLE_SEED = 20_639
 
 
 def join_units(
@@ -41,6 +46,52 @@ def join_units(
     return ranks(_components(left, right + left.max() + 1)[left])
 
 
+def duplicate_groups(frame: pl.DataFrame) -> Ints:
+    """Number rows so that copies share a number: that of the first of them.
+
+    Rows are compared by a hash of 64 bits. In a million rows two unlike ones meet
+    once in 37 million tables, and would merely stay on the same side.
+
+    Args:
+        frame: N rows; missing cells equal each other, and so do NaN. Without columns
+            every row is its own.
+
+    Returns:
+        (N,) integers in [0, N).
+
+    Example:
+        >>> frame = pl.DataFrame({"a": [1.5, 2.5, 1.5, 3.5], "b": list("xyxx")})
+        >>> duplicate_groups(frame).tolist()
+        [0, 1, 0, 3]
+    """
+    if frame.width == 0:
+        return np.arange(frame.height, dtype=np.int64)
+    hashes = frame.hash_rows().to_numpy()
+    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    numbers: Ints = first[inverse.reshape(-1)].astype(np.int64)
+    return numbers
+
+
+def must_repeat(frame: pl.DataFrame, schema: Schema) -> bool:
+    """Whether equal rows are bound to occur, and so are no sign of copies.
+
+    That is so where the features have fewer combinations of their values than the
+    table has rows. Texts repeat only in copies.
+
+    Example:
+        >>> from assay.schema import ColumnSpec
+        >>> schema = Schema((ColumnSpec("sex", Kind.CATEGORICAL, ""),))
+        >>> must_repeat(pl.DataFrame({"sex": list("MFMFMF")}), schema)
+        True
+    """
+    n_combinations = 1
+    for spec in schema.features:
+        n_combinations *= frame[spec.name].n_unique()
+        if spec.kind == Kind.TEXT or n_combinations >= frame.height:
+            return False
+    return True
+
+
 def ranks(values: NDArray[np.generic]) -> Ints:
     """Return the rank of each value among the distinct ones, (N,), from 0."""
     rank: Ints = np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -55,6 +106,26 @@ def n_distinct(rank: Ints) -> int:
         2
     """
     return int(np.count_nonzero(np.bincount(rank)))
+
+
+def sample_rows(n_rows: int, most: int) -> Ints | slice:
+    """Choose up to `most` of `n_rows` rows, the same ones in every run.
+
+    They are drawn at random: every third row of a table whose rows recur in threes
+    would be of one kind.
+
+    Returns:
+        Row numbers in rising order, (most,); `slice(None)` where all rows are taken.
+
+    Example:
+        >>> len(set(sample_rows(1000, 10))), sample_rows(10, 10)
+        (10, slice(None, None, None))
+    """
+    if n_rows <= most:
+        return slice(None)
+    rng = np.random.default_rng(_SAMPLE_SEED)
+    chosen: Ints = rng.choice(n_rows, max(most, 0), replace=False, shuffle=False)
+    return np.sort(chosen)
 
 
 def deal(y: Ints, unit: Ints | None, quota: Floats, *, rng: np.random.Generator) -> Ints:

@@ -13,6 +13,7 @@ from assay.amounts import duration_text, size_text
 from assay.evaluate.cost import affordable, evaluation_seconds
 from assay.evaluate.population import LEARNT_ROWS, calibration_rows
 from assay.ledger import Ledger
+from assay.machine import peak_bytes, physical_bytes, resident_bytes
 from assay.options import EvaluateRecipe
 from assay.recipe import Recipe
 from assay.samples import Samples
@@ -30,9 +31,6 @@ from assay.training.memory import (
     Needs,
     fit_into,
     n_repeats,
-    peak_bytes,
-    physical_bytes,
-    resident_bytes,
     too_large,
 )
 from assay.training.plan import Pacer, Plan
@@ -79,6 +77,7 @@ class Limits:
         self._time = time
         self._ledger = ledger
         self.estimated_bytes = 0
+        self._peak_before = peak_bytes()  # of earlier work in this process
 
     def prepare(self, samples: Samples, device: torch.device, *, n_test: int) -> Prepared:
         """Make the population that fits into the budgets.
@@ -99,27 +98,23 @@ class Limits:
             samples = self._fewer_repeats(samples, fitted.repeat_share, "train.memory")
         setup = set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
         plan = Plan.of(self._recipe.train, max(setup.lesson.train.counts))
-        told = [f"{size_text(fitted.peak_bytes)} of memory at the most"]
         if self._time is None:
-            is_told = self._recipe.train.memory_bytes is not None
-            return Prepared(
-                setup,
-                Pacer(plan),
-                self._recipe.evaluate,
-                LEARNT_ROWS,
-                tuple(told) if is_told else (),
-            )
-        prepared = self._within_time(setup, plan, self._time, fitted, n_test=n_test)
-        if len(prepared.setup.samples.split.train) < n_all:
-            told.insert(0, f"{len(prepared.setup.samples.split.train)} of {n_all} networks")
-        if self._recipe.train.memory_bytes is None:
-            told.pop()
-        return replace(prepared, told=(*prepared.told, *told))
+            prepared = Prepared(setup, Pacer(plan), self._recipe.evaluate, LEARNT_ROWS, ())
+        else:
+            prepared = self._within_time(setup, plan, self._time, fitted, n_test=n_test)
+        told, n_kept = list(prepared.told), len(prepared.setup.samples.split.train)
+        if n_kept < n_all:
+            told.append(f"{n_kept} of {n_all} networks")
+        if self._recipe.train.memory_bytes is not None:
+            told.append(f"{size_text(fitted.peak_bytes)} of memory at the most")
+        return replace(prepared, told=tuple(told))
 
     def _within_memory(self, samples: Samples) -> Fitted:
         recipe, budget = self._recipe, self._recipe.train.memory_bytes
-        if budget is not None and peak_bytes() > budget:
-            raise too_large(peak_bytes(), recipe, what="to read and encode the table")
+        peak = peak_bytes()
+        reading = peak if peak > self._peak_before else resident_bytes()
+        if budget is not None and reading > budget:
+            raise too_large(reading, recipe, what="to read and encode the table")
         needs, fold = Needs.of(samples, recipe), samples.split.member_fold
         held, n_members = resident_bytes(), len(fold)
         peak = held + needs.peak_bytes(n_members, most_cached=CACHE_BYTES)
@@ -210,7 +205,7 @@ class Limits:
 
     def _fewer_validated(self, setup: Setup, most: int) -> Setup:
         lesson = setup.lesson
-        sample = even_sample(lesson.validation, most)
+        sample = even_sample(lesson.validation, most, weight=lesson.weight)
         if sample is lesson.validation:
             return setup
         self._ledger.add(

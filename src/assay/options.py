@@ -51,7 +51,9 @@ CategoricalFill = Literal["none", "mode", "constant"]
 def _as_text(value: Any) -> Any:
     """Let a plain number stand for itself: 90 is "90"."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:.15g}" if is_number else value
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return str(value) if is_number else value
 
 
 def _checked_time(text: str) -> str:
@@ -70,6 +72,7 @@ TimeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_tim
 SizeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_size)]
 
 
+_FEW_ROWS = 3_000  # up to here the folds are drawn twice: more networks to average
 _MANY_ROWS = 20_000  # above, wider networks
 
 
@@ -119,7 +122,7 @@ class SplitRecipe(Section):
     repeats: Auto | PositiveInt = Field(
         "auto",
         description="times the folds are drawn anew; members = both; "
-        "auto: 4 up to 1,000 rows, 2 up to 3,000, else 1",
+        "auto: 2 up to 3,000 rows, else 1",
     )
     members: PositiveInt = Field(1, description="networks to train when folds = 0")
     validation_share: Share = Field(
@@ -152,7 +155,7 @@ class SplitRecipe(Section):
             return self.repeats
         if self.time:
             return 1
-        return 4 if n_rows <= 1_000 else 2 if n_rows <= 3_000 else 1
+        return 2 if n_rows <= _FEW_ROWS else 1
 
 
 class ColumnEncoding(Section):
@@ -179,7 +182,7 @@ class EncodeRecipe(Section):
         16, description="quantile bins of the piecewise-linear encoding; 0 turns it off"
     )
     max_total_bins: Annotated[int, Field(ge=0)] = Field(
-        8192, description="bins of all numeric columns together: many columns get fewer each"
+        8192, description="bins of all numbers and scores of texts together: many get fewer each"
     )
     fill: NumericFill = Field("median", description="what fills missing numbers")
     fill_value: float = Field(0.0, description="the number used when fill = constant")
@@ -276,7 +279,9 @@ class TrainRecipe(Section):
         "depends on the machine's speed",
     )
     memory: SizeText = Field(
-        "", description="budget for memory at its peak, such as 500M, 4G or 2GiB"
+        "",
+        description="budget for memory at its peak, such as 500M, 4G or 2GiB; what is left out "
+        "to keep it, and so the result, may depend on the machine",
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

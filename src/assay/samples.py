@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from assay.deal import duplicate_groups, must_repeat
 from assay.encode import Arrays, TableEncoder, TargetEncoder, take_labelled
 from assay.errors import UserError
 from assay.ledger import Ledger
@@ -18,7 +19,7 @@ from assay.read import read_table
 from assay.recipe import Recipe
 from assay.roles import Roles, read_roles
 from assay.schema import Kind
-from assay.split import Split, duplicate_groups, make_split, must_repeat
+from assay.split import Split, make_split
 from assay.table import Table
 
 
@@ -86,7 +87,7 @@ def read_samples(
     """
     typed = _read_typed(source, recipe, ledger, on_stage=on_stage)
     features = typed.table.frame.select([spec.name for spec in typed.preparation.schema.features])
-    is_grid = must_repeat(features)
+    is_grid = must_repeat(features, typed.preparation.schema)
     split = make_split(
         typed.y,
         recipe.split,
@@ -209,7 +210,8 @@ def _encode(
     table, schema = typed.table, typed.preparation.schema
     has_test = bool(split.test.any())
     learnable = table.take(np.flatnonzero(~split.test)) if has_test else table
-    encoder = TableEncoder.fit(learnable, schema, recipe.encode, ledger)
+    n_classes = typed.target.n_classes
+    encoder = TableEncoder.fit(learnable, schema, recipe.encode, ledger, n_classes=n_classes)
     del learnable
     typical = _typical(table, typed.preparation)
     arrays = encoder.transform(table, gives_up=True)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from assay.deal import cut_time, deal, join_units, n_distinct, ranks
@@ -39,6 +38,8 @@ class Split:
             (K, N); may be all False.
         test: Rows that no member sees, (N,).
         member_fold: (repeat, fold) of each member, K pairs; without folds, (member, 0).
+        unit: Equal for rows of one group and for copies of one row, (N,); None where
+            each row is on its own.
     """
 
     n_rows: int
@@ -46,6 +47,7 @@ class Split:
     validation: Mask
     test: Mask
     member_fold: tuple[tuple[int, int], ...]
+    unit: Ints | None = None
 
 
 def make_split(
@@ -106,53 +108,10 @@ def make_split(
     else:
         parts = _own_validation(rows, recipe, seed, allowed=~test)
     fold, validation, train = (list(column) for column in zip(*parts, strict=True))
-    split = Split(rows.n_rows, np.stack(train), np.stack(validation), test, tuple(fold))
+    unit = rows.unit if time is None else join_units(groups, duplicate_of)
+    split = Split(rows.n_rows, np.stack(train), np.stack(validation), test, tuple(fold), unit)
     _check_training(rows, split)
     return split
-
-
-def duplicate_groups(frame: pl.DataFrame) -> Ints:
-    """Number rows so that copies share a number: that of the first of them.
-
-    Rows are compared by a hash of 64 bits. In a million rows two unlike ones meet
-    once in 37 million tables, and would merely stay on the same side.
-
-    Args:
-        frame: N rows; missing cells equal each other, and so do NaN. Without columns
-            every row is its own.
-
-    Returns:
-        (N,) integers in [0, N).
-
-    Example:
-        >>> frame = pl.DataFrame({"a": [1.5, 2.5, 1.5, 3.5], "b": list("xyxx")})
-        >>> duplicate_groups(frame).tolist()
-        [0, 1, 0, 3]
-    """
-    if frame.width == 0:
-        return np.arange(frame.height, dtype=np.int64)
-    hashes = frame.hash_rows().to_numpy()
-    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
-    numbers: Ints = first[inverse.reshape(-1)].astype(np.int64)
-    return numbers
-
-
-def must_repeat(frame: pl.DataFrame) -> bool:
-    """Whether equal rows are bound to occur, and so are no sign of copies.
-
-    That is so where the columns have fewer combinations of their values than the
-    table has rows.
-
-    Example:
-        >>> must_repeat(pl.DataFrame({"sex": list("MFMFMF"), "town": list("aabbab")}))
-        True
-    """
-    n_combinations = 1
-    for column in frame.iter_columns():
-        n_combinations *= column.n_unique()
-        if n_combinations >= frame.height:
-            return False
-    return True
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def read_toml(text: str, *, where: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a number of thousands of digits raises no TOMLDecodeError
         raise UserError(f"not valid TOML: {error}", where=where) from None
 
 
@@ -51,7 +51,7 @@ def read_value(text: str) -> Any:
     """
     try:
         data = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # a number of thousands of digits raises no TOMLDecodeError
         return text
     return data["value"] if len(data) == 1 else text
 

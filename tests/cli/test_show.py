@@ -12,7 +12,7 @@ def test_card_tells_target_columns_recipe_scores_and_ledger(run, model):
     assert result.status == 0
     for said in (
         "target 'fruit', 2 classes: apple (40), pear (20)",
-        "trained on 60 rows: 8 networks",
+        "trained on 60 rows: 4 networks",
         f"format 1, written by assay {__version__}",
         "model.hidden = [8]",
         "one hot, 3 levels",

@@ -182,7 +182,12 @@ def test_budgets_are_options_of_the_recipe_and_the_plan_is_told(run, fruit, tmp_
     ("args", "said"),
     [
         (["--time", "10x"], "'10x' is not a time such as 90s, 10m or 1h30m"),
-        (["--time", "-1m"], "there is no column '-1m'"),
+        (["--time=-1m"], "'-1m' is not a time such as 90s, 10m or 1h30m"),
+        (["--time=.5h"], "'.5h' is not a time such as 90s, 10m or 1h30m"),
+        (["--time="], "'' is not a time such as 90s, 10m or 1h30m"),
+        (["--time", "9" * 400], "is not a time such as 90s, 10m or 1h30m: too long"),
+        (["--memory", "9" * 400], "is not a size such as 500M, 4G or 2GiB: too large"),
+        (["--time", "_when"], "there is no column '_when'"),
         (["--time-column", "id", "--time", "soon"], "'soon' is not a time such as 90s"),
         (["--memory", "4 apples"], "'4 apples' is not a size such as 500M, 4G or 2GiB"),
         (["--memory", "1M"], "train.memory = '1M': to read the table alone needs about"),

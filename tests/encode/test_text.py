@@ -73,3 +73,9 @@ def test_only_the_start_of_an_endless_text_is_read():
     long = "abc " * encode_text.MAX_LETTERS
     rows = hash_ngrams(pl.Series([long, long + "unlike"]), 65_535, 60)
     np.testing.assert_array_equal(rows[0], rows[1])
+
+
+def test_counting_does_not_follow_cells_that_recur(monkeypatch):
+    monkeypatch.setattr(encode_text, "_SAMPLE_ROWS", 100)
+    texts = pl.Series(["a", "many different words in one cell"] * 100)
+    assert count_ngrams(texts, 1000) > 4 * count_ngrams(texts[::2], 1000)

@@ -50,5 +50,32 @@ def test_columns_keep_the_bins_that_were_asked_for():
 
 
 def test_limits_that_cannot_be_kept_leave_no_bins_but_those_asked_for():
-    bins, _ = bins_of(5, {"encode.max_total_bins": 10, "encode.columns.n3.bins": 20})
+    bins, ledger = bins_of(5, {"encode.max_total_bins": 10, "encode.columns.n3.bins": 20})
     assert bins == [0, 0, 0, 20, 0, 0]
+    (entry,) = ledger
+    assert entry.what == "numbers encoded without bins, but 1 with the bins chosen for them"
+
+
+def test_where_every_column_keeps_its_bins_nothing_is_told():
+    chosen = {f"encode.columns.{name}.bins": 3 for name in ("n0", "n1", "few")}
+    bins, ledger = bins_of(2, {"encode.max_total_bins": 5, **chosen})
+    assert bins == [3, 3, 3]
+    assert not len(ledger)
+
+
+def test_scores_of_texts_count_as_numbers():
+    numbers = [float(idx) for idx in range(40)]
+    frame = pl.DataFrame({"n": numbers, "t": [f"word{idx} and more" for idx in range(40)]})
+    schema = Schema((ColumnSpec("n", Kind.NUMERIC, ""), ColumnSpec("t", Kind.TEXT, "")))
+    recipe, ledger = Recipe().with_options({"encode.max_total_bins": 60}).encode, Ledger()
+    encoder = TableEncoder.fit(Table(frame), schema, recipe, ledger, n_classes=5)
+    assert (encoder.numeric[0].n_bins, encoder.text[0].n_bins) == (10, 10)
+    found = [(entry.what, entry.why) for entry in ledger if entry.where == "encode.bins"]
+    assert found == [
+        (
+            "numbers and scores of texts encoded with 10 bins each",
+            "6 of them would make 96 bins, more than 60",
+        )
+    ]
+    few = TableEncoder.fit(Table(frame), schema, recipe, ledger, n_classes=2)
+    assert (few.numeric[0].n_bins, few.text[0].n_bins) == (16, 16)

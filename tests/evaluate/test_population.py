@@ -7,7 +7,7 @@ import torch
 
 from assay.core import CoreGraph
 from assay.errors import InternalError
-from assay.evaluate.population import Judge, calibrated, check_parity
+from assay.evaluate.population import Judge, _fitted, calibrated, check_parity
 from assay.ledger import Ledger
 from assay.nn.core_graph import Calibration, build_core_graph
 from assay.nn.network import Network
@@ -84,3 +84,14 @@ def test_a_graph_that_differs_from_the_network_is_not_shipped(trained):
     check_parity(core, network, lesson.rows, calibration)
     with pytest.raises(InternalError, match="differs from the trained network"):
         check_parity(core, network, lesson.rows, Calibration(1.2, 0.01))
+
+
+def test_the_temperature_does_not_follow_rows_that_recur(monkeypatch):
+    rng = np.random.default_rng(0)
+    proba = np.full((4000, 2), [0.1, 0.9])
+    y = (rng.random(4000) < np.tile([0.6, 0.95], 2000)).astype(np.int64)
+    whole = _fitted(proba, y).temperature
+    monkeypatch.setattr("assay.evaluate.population._CALIBRATION_CELLS", 4000)
+    monkeypatch.setattr("assay.evaluate.population._CALIBRATION_ROWS", 2000)
+    assert _fitted(proba, y).temperature == pytest.approx(whole, rel=0.1)
+    assert _fitted(proba[::2], y[::2]).temperature > 1.5 * whole  # what every second row says

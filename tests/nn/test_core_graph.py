@@ -98,7 +98,8 @@ def test_chunks_of_rows_make_no_difference(rng, monkeypatch):
     network, arrays = make_network(rng, {})
     core = CoreGraph(build_core_graph(network, Calibration()))
     whole = core.run(arrays)
-    monkeypatch.setattr("assay.core._CHUNK_NGRAMS", 3 * arrays.text.shape[1])
+    of_row = arrays.text.shape[1] * network.n_members * network.text.n_scores
+    monkeypatch.setattr("assay.core.CHUNK_NUMBERS", 3 * of_row)
     np.testing.assert_allclose(core.run(arrays), whole, atol=1e-6)
 
 

@@ -200,3 +200,12 @@ def test_no_member_knows_the_level_of_its_validation_rows():
         assert torch.equal(rows[0, 0], rows[0, 1])
         seen = rows[1] if encoding == "embedding" else features[1]
         assert not torch.equal(seen[0], seen[1])
+
+
+def test_statistics_of_many_rows_do_not_follow_rows_that_recur(monkeypatch):
+    monkeypatch.setattr("assay.nn.numeric.MAX_STATISTIC_ROWS", 1000)
+    layer = NumericInput((numeric(scale="standard"),), 1)
+    numbers = (np.arange(2000) % 2).astype(np.float32)[:, None]
+    layer.fit(numbers, np.ones((1, 2000), dtype=bool))
+    assert float(layer.center[0, 0]) == pytest.approx(0.5, abs=0.05)
+    assert float(layer.factor[0, 0]) == pytest.approx(2.0, abs=0.05)

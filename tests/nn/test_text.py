@@ -7,13 +7,14 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 import assay
+from assay.deal import sample_rows
 from assay.encode.features import TextFeature
+from assay.encode.target import class_codes
 from assay.encode.text import hash_ngrams
 from assay.nn import text as nn_text
 from assay.nn.statistics import (
     INVERSE_PENALTIES,
     MAX_PARTS,
-    class_codes,
     inner_parts,
     learn_scores,
 )
@@ -112,7 +113,7 @@ def test_unique_words_say_nothing_about_random_classes(rng, monkeypatch):
         assert leaking > 0.6
 
 
-def test_many_rows_are_fitted_by_an_even_sample(rng, monkeypatch):
+def test_many_rows_are_fitted_by_a_sample(rng, monkeypatch):
     ngrams = words(rng, 90)
     y = rng.integers(0, 2, 90)
     train, _, parts = folds(90, 3)
@@ -122,10 +123,49 @@ def test_many_rows_are_fitted_by_an_even_sample(rng, monkeypatch):
     sampled = TextInput((feature,), 3, 2)
     scores = sampled.fit(ngrams, y, train, parts)
     monkeypatch.setattr(nn_text, "MAX_FIT_NGRAMS", before)
-    half = TextInput((feature,), 3, 2)
-    half.fit(ngrams[::2], y[::2], train[:, ::2], parts[:, ::2])
-    assert torch.equal(sampled.weights, half.weights)
-    assert torch.equal(scores[:, 1::2], sampled.scores(ngrams)[:, 1::2])
+    part = TextInput((feature,), 3, 2)
+    most = int(90 * (np.count_nonzero(ngrams) // 2 + 1) / np.count_nonzero(ngrams))
+    own = sample_rows(90, most)
+    part.fit(ngrams[own], y[own], train[:, own], parts[:, own])
+    assert torch.equal(sampled.weights, part.weights)
+    others = np.setdiff1d(np.arange(90), own)
+    assert torch.equal(scores[:, others], sampled.scores(ngrams)[:, others])
+
+
+def test_rows_that_recur_are_all_met_by_a_sample(monkeypatch):
+    monkeypatch.setattr(nn_text, "MAX_FIT_ROWS", 200)
+    texts = pl.Series(["common miss", "common mister"] * 200)
+    ngrams = hash_ngrams(texts, N_BUCKETS, 64)
+    y = np.arange(400) % 2
+    train, _, parts = folds(400, 5)
+    layer = TextInput((TextFeature("t", N_BUCKETS, 64, 0),), 5, 2)
+    layer.fit(ngrams, y, train, parts)
+    scores = layer.scores(ngrams)[:, :, 0]
+    assert (scores[:, 1::2] > 0.5).all()
+    assert (scores[:, ::2] < -0.5).all()
+
+
+def test_a_row_of_weight_0_is_like_no_row_and_only_ratios_matter(rng):
+    ngrams = words(rng, 120)
+    y = rng.integers(0, 2, (120, 1)).astype("f4")
+    train, _, parts = folds(120, 4)
+    weight = np.tile(np.float32([0.0, 1.0, 2.0]), 40)
+    found, _ = learn_scores(ngrams, N_BUCKETS, y, train=train, parts=parts, row_weight=7.0 * weight)
+    has = weight > 0
+    same, _ = learn_scores(
+        ngrams[has],
+        N_BUCKETS,
+        y[has],
+        train=train[:, has],
+        parts=parts[:, has],
+        row_weight=weight[has],
+    )
+    torch.testing.assert_close(found, same, rtol=1e-3, atol=1e-4)
+    even, _ = learn_scores(ngrams, N_BUCKETS, y, train=train, parts=parts)
+    ones = np.full(120, 3.0, dtype=np.float32)
+    equal, _ = learn_scores(ngrams, N_BUCKETS, y, train=train, parts=parts, row_weight=ones)
+    assert torch.equal(even, equal)
+    assert not torch.allclose(found, even, atol=1e-2)
 
 
 def test_a_score_by_hand():
@@ -160,6 +200,24 @@ def test_parts_are_random_without_enough_others(n_members):
     parts = inner_parts(~validation, validation, tuple(range(n_members)))
     for own, train in zip(parts, ~validation, strict=True):
         assert np.unique(own[train]).tolist() == [0, 1, 2, 3]
+
+
+def test_random_parts_keep_units_whole(rng):
+    unit = rng.integers(0, 12, 60)
+    train = rng.random((2, 60)) < 0.8
+    for part, own in zip(inner_parts(train, unit=unit), train, strict=True):
+        assert ((part >= 0) == own).all()
+        assert np.unique(part[own]).tolist() == [0, 1, 2, 3]
+        for number in range(12):
+            assert len(np.unique(part[own & (unit == number)])) <= 1
+
+
+def test_a_lone_unit_has_no_honest_score(rng):
+    train = np.ones((1, 20), dtype=bool)
+    parts = inner_parts(train, unit=np.zeros(20, dtype=int))
+    y = rng.integers(0, 2, (20, 1)).astype("f4")
+    _, scores = learn_scores(words(rng, 20), N_BUCKETS, y, train=train, parts=parts)
+    assert not scores.any()
 
 
 def test_the_penalty_is_weak_where_text_says_much_and_strong_where_it_says_nothing(rng):

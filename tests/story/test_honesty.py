@@ -37,6 +37,16 @@ def test_a_planted_leak_of_row_numbers_is_not_learnt_through_copies():
     assert any("copies kept on one side" in entry.what for entry in model.ledger)
 
 
+def test_copies_of_texts_are_on_one_side():
+    rng = np.random.default_rng(0)
+    words = [f"word{idx}" for idx in range(400)]
+    texts = [" ".join(rng.choice(words, 12)) for _ in range(150)]
+    frame = pl.DataFrame({"note": texts, "y": rng.integers(0, 2, 150)})
+    model = assay.train(pl.concat([frame, frame]), "y", options=FAST)
+    assert score(model, "auroc")["estimate"] < 0.62  # 0.9 where they are parted
+    assert any("copies kept on one side" in entry.what for entry in model.ledger)
+
+
 def test_test_rows_that_were_learnt_from_are_told():
     frame = noise(1)
     model = assay.train(frame, "y", test=frame[:30], options=FAST)

@@ -2,21 +2,22 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from assay.errors import UserError
+from assay.nn.statistics import inner_parts
 from assay.recipe import Recipe
 from assay.training.memory import (
     Needs,
     check_source,
     fit_into,
-    peak_bytes,
-    resident_bytes,
     telling_when_out_of_memory,
     too_large,
 )
 from assay.training.rows import CACHE_BYTES
+from assay.training.text_memory import TextNeeds
 
 NEEDS = Needs(
     n_rows=100_000,
@@ -30,7 +31,7 @@ NEEDS = Needs(
     member_bytes=10_000,
     n_weights=80_000,
     batch_size=512,
-    n_ngrams=0,
+    text=TextNeeds(),
 )
 
 
@@ -51,6 +52,43 @@ def test_more_of_anything_needs_more(field):
 def test_weights_and_optimizer_are_counted():
     wide = dataclasses.replace(NEEDS, n_weights=10**8)
     assert wide.peak_bytes(1, most_cached=0) > 20 * 10**8
+
+
+TEXTS = TextNeeds(n_buckets=(20_001,) * 3, n_ngrams=(100,) * 3, n_scores=16, n_folds=5)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("n_buckets", (60_001,) * 3), ("n_scores", 160), ("n_ngrams", (5_000,) * 3), ("n_folds", 0)],
+)
+def test_more_text_needs_more(field, value):
+    more = dataclasses.replace(TEXTS, **{field: value})
+    assert more.fitting_bytes(20, 20_000) > TEXTS.fitting_bytes(20, 20_000)
+
+
+def test_learnt_weights_and_scores_of_texts_are_counted():
+    small = dataclasses.replace(NEEDS, n_rows=1_000, n_train=800, n_validated=200)
+    texts = dataclasses.replace(small, text=TEXTS).peak_bytes(20, most_cached=0)
+    graph = 22 * 20 * 16 * 3 * 20_001  # K * S numbers of every bucket, as they are shipped
+    assert texts > graph
+    assert TEXTS.kept_bytes(20, 1_000) == 4 * 20 * 1_000 * 3 * 16
+    assert TextNeeds().fitting_bytes(20, 1_000) == TextNeeds().shipping_bytes(20, 1_000) == 0
+
+
+def test_fits_on_the_same_rows_are_counted_as_often_as_they_are_made():
+    for n_folds, n_fits in ((3, 6), (5, 15), (10, 50)):
+        fold = np.arange(60) % n_folds
+        validation = np.stack([fold == idx for idx in range(n_folds)])
+        parts = inner_parts(~validation, validation, (0,) * n_folds)
+        masks = {
+            (own & (part != idx)).tobytes()
+            for own, part in zip(~validation, parts, strict=True)
+            for idx in (-2, *np.unique(part[own]))  # no part is -2: all of them
+        }
+        assert len(masks) <= n_fits
+        assert n_folds > 5 or len(masks) == n_fits
+        needs = dataclasses.replace(TEXTS, n_folds=n_folds)
+        assert needs._fits_of_member() * n_folds == n_fits
 
 
 def test_ample_memory_leaves_nothing_out():
@@ -114,7 +152,3 @@ def test_the_error_names_the_budget_or_the_machine():
     budget = Recipe().with_options({"train.memory": "1G"})
     assert "train.memory = '1G': the training needs about 2.0 GB" in str(too_large(2e9, budget))
     assert "the machine has" in str(too_large(2e15, Recipe()))
-
-
-def test_what_the_process_holds_is_known():
-    assert 10**7 < resident_bytes() <= 1.05 * peak_bytes() < 10**12

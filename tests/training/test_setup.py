@@ -1,11 +1,14 @@
 """A population can be made for some of the members, and loses those that diverged."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
 from assay.ledger import Ledger
+from assay.nn.statistics import inner_parts
 from assay.recipe import Recipe
 from assay.samples import Samples, read_samples
 from assay.training.predictions import score_members
@@ -36,11 +39,43 @@ def test_an_even_sample_has_no_padding_for_rows():
     mask[0, :90] = True
     mask[1, 50:] = True
     found = even_sample(RowSet.of(mask), 20)
-    assert found.counts == (18, 10)
+    assert found.counts == (20, 12)
     for member_idx, count in enumerate(found.counts):
         rows = found.row_idx[member_idx, :count].numpy()
         assert mask[member_idx, rows].all()
         assert len(set(rows)) == count
+
+
+def test_an_even_sample_does_not_follow_rows_that_recur():
+    found = even_sample(RowSet.of(np.ones((1, 2000), dtype=bool)), 1000)
+    assert 400 < int((found.row_idx % 2).sum()) < 600
+
+
+def test_labels_of_rows_without_weight_are_not_learnt():
+    samples, recipe = make_samples(**{"kinds.text": "text"})
+    assert samples.encoder.text
+    weight = np.where(np.arange(150) % 3 == 0, 0.0, 2.5).astype(np.float32)
+    flipped = np.where(weight == 0.0, 1 - samples.y, samples.y)
+    weighted = replace(samples, roles=replace(samples.roles, weight=weight))
+    expected = set_up(weighted, recipe, CPU).network.text.weights
+    found = set_up(replace(weighted, y=flipped), recipe, CPU).network.text.weights
+    assert torch.equal(found, expected)
+    assert expected.any()
+
+
+def test_texts_of_one_group_are_in_one_part(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "assay.training.setup.inner_parts",
+        lambda *args: seen.append(inner_parts(*args)) or seen[-1],
+    )
+    samples, recipe = make_samples(**{"split.folds": 2})
+    unit = np.arange(150) // 5
+    set_up(replace(samples, split=replace(samples.split, unit=unit)), recipe, CPU)
+    for part in seen[0]:
+        assert len({(a, b) for a, b in zip(unit, part, strict=True) if b >= 0}) == len(
+            set(unit[part >= 0])
+        )
 
 
 def test_few_rows_are_all_taken():
@@ -70,16 +105,39 @@ def test_the_first_members_are_those_of_the_whole_population():
         assert torch.equal(value, dict(whole.network.named_parameters())[name][:3])
 
 
-def test_without_diverged_members_the_others_predict_the_same():
-    samples, recipe = make_samples()
+@pytest.mark.parametrize("n_repeats", [7, 10, 14, 49])
+def test_a_share_of_k_of_n_repeats_keeps_k(n_repeats):
+    options = {"split.folds": 0, "split.members": n_repeats, "split.validation_share": 0.2}
+    samples, _ = make_samples(**options)
+    for n_kept in range(1, n_repeats + 1):
+        assert len(first_members(samples, n_kept / n_repeats)) == n_kept
+
+
+def test_a_sample_holds_rows_that_have_a_weight():
+    rows = RowSet.of(np.ones((2, 100), dtype=bool))
+    weight = torch.zeros(100)
+    weight[[3, 50]] = 0.5
+    found = even_sample(rows, 10, weight=weight)
+    assert found.counts == (2, 2)
+    assert found.row_idx.tolist() == [[3, 50], [3, 50]]
+    assert even_sample(rows, 1, weight=weight).counts == (1, 1)
+
+
+@pytest.mark.parametrize("n_folds", [3, 5])
+def test_without_diverged_members_the_others_predict_the_same(n_folds):
+    samples, recipe = make_samples(**{"split.folds": n_folds, "split.repeats": 1})
     setup = set_up(samples, recipe, CPU)
     with torch.no_grad():
         for idx, parameter in enumerate(setup.network.parameters()):
             parameter.normal_(generator=torch.Generator().manual_seed(idx))
         setup.network.body.linears()[0].weight[1] = float("nan")
     before = score_members(setup.network, setup.lesson.rows, samples.y, setup.lesson.validation)
-    kept = without_diverged(setup, np.array([True, False, True]), recipe)
-    assert kept.samples.split.member_fold == ((0, 0), (0, 2))
-    assert kept.lesson.repeat == (0, 0)
+    is_sound = np.arange(n_folds) != 1
+    kept = without_diverged(setup, is_sound, recipe)
+    assert kept.samples.split.member_fold == tuple((0, idx) for idx in np.flatnonzero(is_sound))
+    assert kept.lesson.repeat == (0,) * (n_folds - 1)
     after = score_members(kept.network, kept.lesson.rows, samples.y, kept.lesson.validation)
-    np.testing.assert_allclose(after.log_loss, before.log_loss[[0, 2]], atol=1e-6)
+    np.testing.assert_allclose(after.log_loss, before.log_loss[is_sound], atol=1e-6)
+    all_rows = torch.arange(len(samples.y)).expand(n_folds, -1)  # those learnt from as well
+    whole = setup.lesson.rows.take(all_rows).features[torch.from_numpy(is_sound)]
+    assert torch.equal(kept.lesson.rows.take(all_rows[1:]).features, whole)

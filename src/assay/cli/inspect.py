@@ -126,8 +126,8 @@ def _findings(
 ) -> list[dict[str, str]]:
     """Return what stands out in the columns to predict from, taken together."""
     from assay.cli.layout import counted
+    from assay.deal import duplicate_groups, must_repeat
     from assay.ledger import Ledger
-    from assay.split import duplicate_groups, must_repeat
 
     found = Ledger()
     names = [spec.name for spec in preparation.schema.features]
@@ -136,7 +136,7 @@ def _findings(
         found.add("no usable column", where=features.source, why=why, undo="kinds.NAME")
         return found.to_list()
     typed = preparation.apply(features, recipe, is_training=True).frame.select(names)
-    if not must_repeat(typed):
+    if not must_repeat(typed, preparation.schema):
         n_copies = typed.height - len(set(duplicate_groups(typed).tolist()))
         if n_copies:
             are = "is a copy of another" if n_copies == 1 else "are copies of others"

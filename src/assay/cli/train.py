@@ -61,7 +61,7 @@ def train(
             "--time",
             metavar="TIME",
             help="End within this time, such as 90s, 10m or 1h30m. "
-            "A name that begins with no digit is read as --time-column.",
+            "A name that begins with a letter is read as --time-column.",
         ),
     ] = None,
     memory: Annotated[
@@ -118,7 +118,7 @@ def which_time(column: str | None, budget: str | None) -> tuple[str | None, str 
 
     Args:
         column: Value of `--time-column`.
-        budget: Value of `--time`; a budget begins with a digit.
+        budget: Value of `--time`; the name of a column begins with a letter, "_" or a quote.
 
     Raises:
         UserError: Two columns were given.
@@ -127,9 +127,13 @@ def which_time(column: str | None, budget: str | None) -> tuple[str | None, str 
         >>> which_time(None, "10m"), which_time(None, "year"), which_time("year", "90s")
         ((None, '10m'), ('year', None), ('year', '90s'))
     """
-    if budget is None or budget.strip()[:1].isdigit():
+    if budget is None:
+        return column, None
+    first = budget.strip()[:1]
+    is_name = first.isalpha() or first in ("_", '"', "'", "`")
+    if first.isdigit():
         return column, budget
-    if column is not None:
+    if column is not None or not is_name:
         raise UserError(
             f"{budget!r} is not a time such as 90s, 10m or 1h30m", where="option --time"
         )

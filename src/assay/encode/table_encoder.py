@@ -24,6 +24,7 @@ from assay.encode.features import (
     feature_to_dict,
     numeric_feature,
 )
+from assay.encode.target import class_codes
 from assay.encode.text import count_ngrams, hash_ngrams
 from assay.encode.width import narrow_bins
 from assay.errors import UserError, did_you_mean
@@ -51,7 +52,13 @@ class TableEncoder:
 
     @classmethod
     def fit(
-        cls, table: Table, schema: Schema, recipe: EncodeRecipe, ledger: Ledger
+        cls,
+        table: Table,
+        schema: Schema,
+        recipe: EncodeRecipe,
+        ledger: Ledger,
+        *,
+        n_classes: int = 2,
     ) -> "TableEncoder":
         """Choose an encoding for each feature column.
 
@@ -61,6 +68,7 @@ class TableEncoder:
             recipe: The section [encode].
             ledger: Told of gaps that are filled, of rare levels, of levels that a
                 given list leaves out, and of fewer bins for a wide table.
+            n_classes: C of the target: the more, the more scores has a text.
 
         Raises:
             UserError: A choice that does not fit its column.
@@ -81,7 +89,14 @@ class TableEncoder:
                 numeric.extend(parts)
                 tell_numeric(series, parts, ledger)
         fixed = {name for name, own in recipe.columns.items() if own.bins is not None}
-        numeric = narrow_bins(numeric, max_total=recipe.max_total_bins, fixed=fixed, ledger=ledger)
+        numeric, text = narrow_bins(
+            numeric,
+            text,
+            n_scores=class_codes(n_classes).shape[1],
+            max_total=recipe.max_total_bins,
+            fixed=fixed,
+            ledger=ledger,
+        )
         return cls(tuple(numeric), tuple(categorical), tuple(text))
 
     def transform(self, table: Table, *, gives_up: bool = False) -> Arrays:

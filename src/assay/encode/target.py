@@ -16,6 +16,8 @@ from assay.toml_text import join_key
 MISSING_TARGET = -1
 UNKNOWN_TARGET = -2
 MAX_CLASSES = 1000
+MAX_TARGETS = 16  # two-class questions about the target
+_CODE_SEED = 20_407
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 # So many distinct numbers look like a quantity.
@@ -224,3 +226,27 @@ def _as_numbers(names: list[str]) -> np.ndarray | None:
 
 def _text_type(dtype: pl.DataType) -> LabelType:
     return "boolean" if dtype == pl.Boolean else "string"
+
+
+def class_codes(n_classes: int) -> np.ndarray:
+    """Return the two-class questions that are asked about a class.
+
+    Args:
+        n_classes: C.
+
+    Returns:
+        Shape (C, S), float32, 0 or 1: for two classes the second against the first, up
+        to `MAX_TARGETS` classes each against the others, beyond that random halves
+        (error-correcting codes, Dietterich and Bakiri 1995).
+
+    Example:
+        >>> class_codes(2).tolist(), class_codes(3).tolist()[0], class_codes(1000).shape
+        ([[0.0], [1.0]], [1.0, 0.0, 0.0], (1000, 16))
+    """
+    if n_classes <= 2:
+        return np.eye(n_classes, dtype=np.float32)[:, 1:]
+    if n_classes <= MAX_TARGETS:
+        return np.eye(n_classes, dtype=np.float32)
+    rng = np.random.default_rng(_CODE_SEED)
+    halves = np.arange(n_classes) % 2
+    return np.stack([rng.permutation(halves) for _ in range(MAX_TARGETS)], 1).astype(np.float32)

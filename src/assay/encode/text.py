@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from assay.deal import sample_rows
+
 NO_NGRAM = 0  # pads the rows; buckets are numbered from 1
 CHARACTER_SIZES = (3, 4, 5)
 MAX_BUCKETS = 65_535  # so that a bucket fits 16 bits
@@ -59,13 +61,13 @@ def count_ngrams(texts: pl.Series, n_buckets: int) -> int:
     """Return how many n-grams per cell serve nearly all cells of a column.
 
     Args:
-        texts: N strings; an even sample of them is looked at.
+        texts: N strings; a random sample of them is looked at.
         n_buckets: Buckets that the n-grams will be hashed into.
 
     Returns:
         A quarter more than the 99th percentile, at least 1.
     """
-    sample = texts.gather_every(-(-len(texts) // _SAMPLE_ROWS) or 1)
+    sample = texts[sample_rows(len(texts), _SAMPLE_ROWS)]
     counts = [
         np.bincount(_distinct_ngrams(chunk, n_buckets)[0], minlength=len(chunk))
         for _, chunk in _chunks(sample)

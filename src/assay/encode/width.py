@@ -9,22 +9,30 @@ from dataclasses import replace
 
 import numpy as np
 
-from assay.encode.features import NumericFeature
+from assay.encode.features import NumericFeature, TextFeature
 from assay.ledger import Ledger
 
 _LEAST_BINS = 2  # one bin alone would only repeat the column
 
 
 def narrow_bins(
-    features: Sequence[NumericFeature], *, max_total: int, fixed: Collection[str], ledger: Ledger
-) -> list[NumericFeature]:
+    numeric: Sequence[NumericFeature],
+    text: Sequence[TextFeature] = (),
+    *,
+    n_scores: int = 1,
+    max_total: int,
+    fixed: Collection[str],
+    ledger: Ledger,
+) -> tuple[list[NumericFeature], list[TextFeature]]:
     """Give each feature fewer bins where all of them together have more than `max_total`.
 
     Args:
-        features: With the bins that they would have.
+        numeric: With the bins that they would have.
+        text: As well; each has `n_scores` numbers in bins.
+        n_scores: Scores of one text.
         max_total: Most bins of all features together.
         fixed: Columns whose bins the caller chose: they keep them.
-        ledger: Told if there are fewer.
+        ledger: Told if there are fewer, and of how many columns this is not true.
 
     Returns:
         The features; as many bins for each as fit, or none.
@@ -33,29 +41,41 @@ def narrow_bins(
         >>> from assay.encode.features import numeric_feature
         >>> from assay.options import EncodeRecipe
         >>> one = numeric_feature("x", EncodeRecipe(), values=np.arange(50.0), has_missing=False)
-        >>> [f.n_bins for f in narrow_bins([one] * 4, max_total=20, fixed=(), ledger=Ledger())]
+        >>> kept, _ = narrow_bins([one] * 4, max_total=20, fixed=(), ledger=Ledger())
+        >>> [feature.n_bins for feature in kept]
         [5, 5, 5, 5]
     """
+    features: list[NumericFeature | TextFeature] = [*numeric, *text]
+    times = np.array([1] * len(numeric) + [n_scores] * len(text), dtype=np.int64)
     bins = np.array([feature.n_bins for feature in features], dtype=np.int64)
-    if bins.sum() <= max_total:
-        return list(features)
-    is_free = np.array([feature.column not in fixed for feature in features])
-    left = max_total - int(bins[~is_free].sum())
-    most = _most_each(bins[is_free], left)
+    total = int((times * bins).sum())
+    is_free = np.array([feature.column not in fixed for feature in features], dtype=np.bool_)
+    left = max_total - int((times * bins)[~is_free].sum())
+    most = _most_each(bins[is_free], times[is_free], left)
     kept = np.where(is_free, np.minimum(bins, most), bins)
+    if total <= max_total or (kept == bins).all():
+        return list(numeric), list(text)
+    n_fixed = int(np.count_nonzero(bins[~is_free]))
+    but = f", but {n_fixed} with the bins chosen for them" if n_fixed else ""
+    what = f"with {most} bins each" if most else "without bins"
     ledger.add(
-        f"numbers encoded with {most} bins each" if most else "numbers encoded without bins",
+        f"numbers{' and scores of texts' if text else ''} encoded {what}{but}",
         where="encode.bins",
-        why=f"{int(np.count_nonzero(bins))} of them would make {bins.sum()} bins, "
-        f"more than {max_total}",
+        why=f"{int(times[bins > 0].sum())} of them would make {total} bins, more than {max_total}",
         undo="encode.max_total_bins",
     )
-    return [replace(f, n_bins=int(n)) for f, n in zip(features, kept, strict=True)]
+    return (
+        [replace(f, n_bins=int(n)) for f, n in zip(numeric, kept[: len(numeric)], strict=True)],
+        [replace(f, n_bins=int(n)) for f, n in zip(text, kept[len(numeric) :], strict=True)],
+    )
 
 
-def _most_each(bins: np.ndarray, total: int) -> int:
-    """Return the largest limit of each of `bins` (F,) whose sum is at most `total`, or 0."""
+def _most_each(bins: np.ndarray, times: np.ndarray, total: int) -> int:
+    """Return the largest limit of each of `bins` (F,) whose sum is at most `total`, or 0.
+
+    Each counts as often as `times` (F,) says.
+    """
     for most in range(int(bins.max(initial=0)), _LEAST_BINS - 1, -1):
-        if np.minimum(bins, most).sum() <= total:
+        if (times * np.minimum(bins, most)).sum() <= total:
             return most
     return 0

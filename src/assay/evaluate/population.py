@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from assay.core import CoreGraph
+from assay.deal import sample_rows
 from assay.errors import InternalError
 from assay.evaluate.calibration import apply_temperature, fit_temperature, mix_weight
 from assay.evaluate.intervals import member_spread
@@ -81,7 +82,7 @@ class Judge:
         """Score each member on rows that it learnt from: no measure of quality.
 
         Args:
-            most: Rows of each member; an even sample where it learnt from more.
+            most: Rows of each member; a random sample where it learnt from more.
         """
         learnt = even_sample(self._lesson.train, most)
         scores = score_members(self._network, self._lesson.rows, self._y, learnt)
@@ -122,9 +123,9 @@ class Judge:
 
 
 def _fitted(proba: np.ndarray, y: np.ndarray) -> Calibration:
-    """Fit a calibration; an even sample of many rows pins one number down as well."""
-    stride = -(-len(y) // calibration_rows(len(y), proba.shape[1])) or 1
-    return Calibration(fit_temperature(proba[::stride], y[::stride]), mix_weight(len(y)))
+    """Fit a calibration; a random sample of many rows pins one number down as well."""
+    chosen = sample_rows(len(y), calibration_rows(len(y), proba.shape[1]))
+    return Calibration(fit_temperature(proba[chosen], y[chosen]), mix_weight(len(y)))
 
 
 def calibration_rows(n_rows: int, n_classes: int) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from assay.core import TEXT_NUMBERS
 from assay.nn.categorical import NO_SLOT, CategoricalInput
 from assay.nn.network import Network
 from assay.nn.numeric import LARGEST_SCALED, NumericInput
@@ -103,10 +104,13 @@ def build_core_graph(network: Network, calibration: Calibration) -> bytes:
     x = build.add("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
     proba = _average(build, _members(build, x, network))
     _calibrate(build, proba, calibration, n_classes=network.n_classes)
-    return _model(build, inputs, network.n_classes)
+    notes = {TEXT_NUMBERS: str(network.n_members * network.text.n_scores)}
+    return _model(build, inputs, network.n_classes, notes if network.text.features else {})
 
 
-def _model(build: _Builder, inputs: list[onnx.ValueInfoProto], n_classes: int) -> bytes:
+def _model(
+    build: _Builder, inputs: list[onnx.ValueInfoProto], n_classes: int, notes: dict[str, str]
+) -> bytes:
     output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", n_classes])
     graph = helper.make_graph(build.nodes, "assay_core", inputs, [output], build.constants)
     model = helper.make_model(
@@ -115,6 +119,7 @@ def _model(build: _Builder, inputs: list[onnx.ValueInfoProto], n_classes: int) -
         ir_version=IR_VERSION,
         producer_name="assay",
     )
+    helper.set_model_props(model, notes)
     onnx.checker.check_model(model)
     serialised: bytes = model.SerializeToString(deterministic=True)
     return serialised

@@ -5,7 +5,6 @@ encoded by fitted, unlearned statistics first (`encode`), which a trainer may do
 once for all rows; the learned part follows (`forward`).
 """
 
-import os
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,12 +15,14 @@ from torch.nn import functional
 
 from assay.encode.arrays import Arrays
 from assay.encode.table_encoder import TableEncoder
+from assay.encode.target import class_codes
 from assay.errors import UserError
+from assay.machine import physical_bytes
 from assay.nn.categorical import CategoricalInput
 from assay.nn.initialise import member_generators
 from assay.nn.numeric import NumericInput
 from assay.nn.population import Population
-from assay.nn.statistics import class_codes, inner_parts
+from assay.nn.statistics import inner_parts
 from assay.nn.text import TextInput
 from assay.options import ModelRecipe
 
@@ -94,7 +95,7 @@ def check_size(
     widths = (n_inputs, *recipe.widths, n_classes)
     n_weights = sum(below * above for below, above in pairwise(widths))
     needed_bytes = n_members * n_weights * _BYTES_PER_WEIGHT
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory_bytes = physical_bytes()
     if needed_bytes > memory_bytes:
         raise UserError(
             f"{n_members} networks of {n_weights:,} weights need {needed_bytes / 1e9:.0f} GB, "
@@ -167,6 +168,7 @@ class Network(nn.Module):
         y: np.ndarray | None = None,
         *,
         parts: np.ndarray | None = None,
+        row_weight: np.ndarray | None = None,
     ) -> Tensor:
         """Fit every member's input statistics on its own training rows.
 
@@ -176,6 +178,8 @@ class Network(nn.Module):
             y: Class indices, shape (N,); without them texts say nothing.
             parts: Parts of each member's training rows, shape (K, N), as
                 `statistics.inner_parts` returns them; by default at random.
+            row_weight: Sample weights, shape (N,), float32, or None for all 1; texts
+                heed them.
 
         Returns:
             Scores of the texts (K, N, S) to train with: those of a member's training
@@ -185,7 +189,8 @@ class Network(nn.Module):
         self.categorical.fit(arrays.codes, train)
         if y is None or not self.text.features:
             return self.scores(arrays)
-        return self.text.fit(arrays.text, y, train, inner_parts(train) if parts is None else parts)
+        parts = inner_parts(train) if parts is None else parts
+        return self.text.fit(arrays.text, y, train, parts, row_weight)
 
     def scores(self, arrays: Arrays) -> Tensor:
         """Return the scores (K, N, S) of the texts of rows that no member learnt from."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from assay.deal import sample_rows
 from assay.encode.features import NumericFeature
 
 MAX_STATISTIC_ROWS = 100_000  # quantiles of more rows move by less than half a percent
@@ -71,13 +72,13 @@ class NumericInput(nn.Module):
             numbers: Shape (N, F), float32, NaN where missing; or (K, N, F) where each
                 member has numbers of its own.
             train: Shape (K, N), bool: the rows of each member. Statistics come
-                from an even sample of them above `MAX_STATISTIC_ROWS`.
+                from a random sample of them above `MAX_STATISTIC_ROWS`.
         """
         for member_idx, rows in enumerate(train):
             row_idx = np.flatnonzero(rows)
-            stride = -(-len(row_idx) // MAX_STATISTIC_ROWS)
+            chosen = row_idx[sample_rows(len(row_idx), MAX_STATISTIC_ROWS)]
             own = numbers if numbers.ndim == 2 else numbers[member_idx]
-            self._fit_member(member_idx, np.sort(own[row_idx[::stride]], axis=0))
+            self._fit_member(member_idx, np.sort(own[chosen], axis=0))
 
     def _fit_member(self, member_idx: int, ordered: np.ndarray) -> None:
         """Fit one member on its rows, sorted by column, NaN last."""

@@ -19,55 +19,35 @@ from torch.nn import functional
 from assay.encode.text import NO_NGRAM
 
 MAX_PARTS = 4  # of a member's training rows; 5 folds have 4 others, which halves the fits
-MAX_TARGETS = 16  # two-class questions about the target
 INVERSE_PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)  # one is chosen for each member and question
 _STEPS = 4  # per penalty; 20 move the log loss of 10,000 tweets by less than 1 %
 _MEMBERS = 20  # whose fits are made together
 _TINY = 1e-20
 _LARGEST_LOGIT = 80.0  # its exponential is still a finite float32
-_CODE_SEED = 20_407
-
-
-def class_codes(n_classes: int) -> np.ndarray:
-    """Return the two-class questions that are asked about a class.
-
-    Args:
-        n_classes: C.
-
-    Returns:
-        Shape (C, S), float32, 0 or 1: for two classes the second against the first, up
-        to `MAX_TARGETS` classes each against the others, beyond that random halves
-        (error-correcting codes, Dietterich and Bakiri 1995).
-
-    Example:
-        >>> class_codes(2).tolist(), class_codes(3).tolist()[0], class_codes(1000).shape
-        ([[0.0], [1.0]], [1.0, 0.0, 0.0], (1000, 16))
-    """
-    if n_classes <= 2:
-        return np.eye(n_classes, dtype=np.float32)[:, 1:]
-    if n_classes <= MAX_TARGETS:
-        return np.eye(n_classes, dtype=np.float32)
-    rng = np.random.default_rng(_CODE_SEED)
-    halves = np.arange(n_classes) % 2
-    return np.stack([rng.permutation(halves) for _ in range(MAX_TARGETS)], 1).astype(np.float32)
 
 
 def inner_parts(
-    train: np.ndarray, validation: np.ndarray | None = None, repeat: tuple[int, ...] = ()
+    train: np.ndarray,
+    validation: np.ndarray | None = None,
+    repeat: tuple[int, ...] = (),
+    unit: np.ndarray | None = None,
 ) -> np.ndarray:
     """Divide each member's training rows into parts.
 
     They are the rows that other members of its repeat leave out, so that what belongs
-    together stays together, and members share fits. Without such rows they are random.
+    together stays together, and members share fits. Without such rows whole units are
+    dealt at random.
 
     Args:
         train: Shape (K, N), bool: the rows of each member.
         validation: Shape (K, N), bool: the rows each member leaves out; None for none.
         repeat: Number of each member's repeat.
+        unit: Shape (N,), equal for rows that are never parted (groups and copies); None
+            where each row is a unit.
 
     Returns:
-        Shape (K, N), int8: 0 to `MAX_PARTS` - 1, at least two of them; -1 for rows that
-        a member does not learn from.
+        Shape (K, N), int8: 0 to `MAX_PARTS` - 1, at least two of them where a member
+        has two units; -1 for rows that it does not learn from.
 
     Example:
         >>> validation = np.eye(3, dtype=bool)[:, [0, 1, 2, 0, 1, 2]]
@@ -83,7 +63,9 @@ def inner_parts(
                     label[validation[other_idx]] = other_idx + 1
         found, ranks = np.unique(label[own], return_inverse=True)
         if len(found) < 2:
-            ranks = np.random.default_rng(member_idx).permutation(int(own.sum()))
+            units = np.flatnonzero(own) if unit is None else unit[own]
+            found, ranks = np.unique(units, return_inverse=True)
+            ranks = np.random.default_rng(member_idx).permutation(len(found))[ranks]
         parts[member_idx, own] = ranks % MAX_PARTS
     return parts
 
@@ -141,6 +123,7 @@ def learn_scores(
     *,
     train: np.ndarray,
     parts: np.ndarray,
+    row_weight: np.ndarray | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Fit what each bucket says about each question, for every member.
 
@@ -150,6 +133,8 @@ def learn_scores(
         targets: Shape (N, S), float32, 0 or 1.
         train: Shape (K, N), bool: the rows of each member.
         parts: Shape (K, N), as `inner_parts` returns them.
+        row_weight: How much each row counts, shape (N,), float32, 0 or more; None for
+            all alike. Only ratios matter, and a row of weight 0 teaches nothing.
 
     Returns:
         weights: Shape (K, n_buckets + 1, S): log-odds of each bucket, fitted on all
@@ -163,7 +148,7 @@ def learn_scores(
     scores = torch.zeros(n_members, len(ngrams), n_targets)
     for first in range(0, n_members, _MEMBERS):
         own = slice(first, first + _MEMBERS)
-        plan = _Plan.of(train[own], parts[own])
+        plan = _Plan.of(train[own], parts[own], row_weight)
         for idx in range(n_targets):
             target = torch.from_numpy(targets[:, idx].copy())
             _learn_target(rows, target, plan, weights[own, :, idx], scores[own, :, idx])
@@ -175,7 +160,8 @@ class _Plan:
     """Which fits the members need; fits on the same rows are made once.
 
     Attributes:
-        masks: Shape (N, M), float32: 1 for the rows of each fit.
+        masks: Shape (N, M), float32: weights of the rows of each fit, 0 for others; the
+            mean of those above 0 is 1, so that the penalty means the same for all.
         whole: For each member, its fit on all its rows.
         by_part: For each member pairs of rows (indices) and the fit that judges them.
     """
@@ -185,7 +171,7 @@ class _Plan:
     by_part: tuple[tuple[tuple[Tensor, int], ...], ...]
 
     @classmethod
-    def of(cls, train: np.ndarray, parts: np.ndarray) -> "_Plan":
+    def of(cls, train: np.ndarray, parts: np.ndarray, row_weight: np.ndarray | None) -> "_Plan":
         known: dict[bytes, int] = {}
         masks: list[np.ndarray] = []
 
@@ -204,7 +190,7 @@ class _Plan:
             )
             for own, part in zip(train, parts, strict=True)
         )
-        return cls(torch.from_numpy(np.stack(masks, axis=1)).float(), whole, by_part)
+        return cls(_weighted(np.stack(masks, axis=1), row_weight), whole, by_part)
 
     def merged(self, member_idx: int, values: Tensor) -> Tensor:
         """Return each row's value (N,) by the fit that may judge it, of values (N, M)."""
@@ -219,7 +205,18 @@ class _Plan:
         losses = functional.binary_cross_entropy_with_logits(
             self.merged(member_idx, logits), target, reduction="none"
         )
-        return float((losses * mask).sum() / mask.sum())
+        return float((losses * mask).sum() / mask.sum().clamp(min=_TINY))
+
+
+def _weighted(masks: np.ndarray, row_weight: np.ndarray | None) -> Tensor:
+    """Return masks (N, M) times weights (N,), each column's mean above 0 being 1."""
+    weighted = torch.from_numpy(masks).float()
+    if row_weight is None:
+        return weighted
+    largest = max(float(row_weight.max(initial=0.0)), _TINY)  # sums of shares are finite
+    weighted *= torch.from_numpy(row_weight / np.float32(largest))[:, None]
+    n_rows = (weighted > 0.0).sum(dim=0)
+    return weighted.mul_(n_rows / weighted.sum(dim=0).clamp(min=_TINY))
 
 
 def _learn_target(

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from assay.deal import sample_rows
 from assay.encode.features import NumericFeature, TextFeature
+from assay.encode.target import class_codes
 from assay.encode.text import NO_NGRAM
 from assay.nn.numeric import NumericInput
-from assay.nn.statistics import class_codes, learn_scores
+from assay.nn.statistics import learn_scores
 
-MAX_FIT_NGRAMS = 1 << 24  # of a column; an even sample of more rows serves as well
+MAX_FIT_NGRAMS = 1 << 24  # of a column; a random sample of more rows serves as well
 MAX_FIT_ROWS = 1 << 17
 _CHUNK_ROWS = 1 << 14
 
@@ -68,7 +70,12 @@ class TextInput(nn.Module):
         return places
 
     def fit(
-        self, ngrams: np.ndarray, y: np.ndarray, train: np.ndarray, parts: np.ndarray
+        self,
+        ngrams: np.ndarray,
+        y: np.ndarray,
+        train: np.ndarray,
+        parts: np.ndarray,
+        row_weight: np.ndarray | None = None,
     ) -> Tensor:
         """Fit every member on its own training rows.
 
@@ -77,12 +84,13 @@ class TextInput(nn.Module):
             y: Class indices, shape (N,).
             train: Shape (K, N), bool: the rows of each member.
             parts: Shape (K, N): parts of them, see `statistics.inner_parts`.
+            row_weight: Sample weights, shape (N,), float32, or None for all 1.
 
         Returns:
             Scores (K, N, T * S), those of training rows by fits that left them out.
         """
         scores = [
-            self._fit_column(idx, ngrams[:, columns], self.codes[y], train, parts)
+            self._fit_column(idx, ngrams[:, columns], self.codes[y], train, parts, row_weight)
             for idx, (columns, _) in enumerate(self.columns())
         ]
         joined = torch.cat(scores, dim=2)
@@ -96,21 +104,24 @@ class TextInput(nn.Module):
         targets: np.ndarray,
         train: np.ndarray,
         parts: np.ndarray,
+        row_weight: np.ndarray | None,
     ) -> Tensor:
         _, rows = self.columns()[idx]
-        n_ngrams = np.count_nonzero(ngrams)
-        stride = max(-(-n_ngrams // MAX_FIT_NGRAMS), -(-len(ngrams) // MAX_FIT_ROWS), 1)
+        share = MAX_FIT_NGRAMS / max(int(np.count_nonzero(ngrams)), 1)
+        most = max(min(int(share * len(ngrams)), MAX_FIT_ROWS), 1)
+        chosen = sample_rows(len(ngrams), most)
         weights, scores = learn_scores(
-            ngrams[::stride],
+            ngrams[chosen],
             self.features[idx].n_buckets,
-            targets[::stride],
-            train=train[:, ::stride],
-            parts=parts[:, ::stride],
+            targets[chosen],
+            train=train[:, chosen],
+            parts=parts[:, chosen],
+            row_weight=None if row_weight is None else row_weight[chosen],
         )
         self.weights[:, rows] = weights.half()
         result = self._score_column(idx, ngrams)  # of rows that no fit has met
-        own = torch.from_numpy(train[:, ::stride])[:, :, None]
-        result[:, ::stride] = torch.where(own, scores, result[:, ::stride])
+        own = torch.from_numpy(train[:, chosen])[:, :, None]
+        result[:, chosen] = torch.where(own, scores, result[:, chosen])
         return result
 
     def scores(self, ngrams: np.ndarray) -> Tensor:

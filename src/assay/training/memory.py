@@ -8,8 +8,6 @@ with what the system measures.
 
 import contextlib
 import os
-import resource
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -18,16 +16,16 @@ import torch
 
 from assay.amounts import size_text
 from assay.errors import UserError
+from assay.machine import physical_bytes, resident_bytes
 from assay.nn.network import Network, check_size
 from assay.recipe import Recipe
 from assay.samples import Samples
 from assay.training.plan import Plan
 from assay.training.rows import CACHE_BYTES
+from assay.training.text_memory import TextNeeds
 
 _TRAINED = 28  # bytes a weight: float32 of it, its gradient, two moments, best, a trial copy
 _SHIPPED = 52  # float32 of it, its gradient, and copies in the graph, its text and the file
-_NGRAM = 12  # bytes an n-gram while texts are fitted
-_TEXT_ROW = 600  # bytes a row of text then: scores and slopes of 15 fits
 _POOL_BYTES = 8 << 20  # of the masks of a dropout layer, at the least
 _WORKSPACE_BYTES = 96 << 20  # chunks of batches and spans of predictions
 _LIBRARY_BYTES = 100 << 20  # of code that is loaded only when training and evaluation begin
@@ -53,7 +51,7 @@ class Needs:
         member_bytes: Of the fitted statistics of a member.
         n_weights: Of a member.
         batch_size: B.
-        n_ngrams: Of a row, in all its texts.
+        text: Of the text columns.
     """
 
     n_rows: int
@@ -67,7 +65,7 @@ class Needs:
     member_bytes: int
     n_weights: int
     batch_size: int
-    n_ngrams: int
+    text: TextNeeds
 
     @classmethod
     def of(cls, samples: Samples, recipe: Recipe) -> "Needs":
@@ -90,7 +88,11 @@ class Needs:
             member_bytes=sum(part.numel() * part.element_size() for part in one.buffers()),
             n_weights=sum(part.numel() for part in one.parameters()),
             batch_size=Plan.of(recipe.train, n_train).batch_size,
-            n_ngrams=samples.arrays.text.shape[1],
+            text=TextNeeds.of(
+                samples.encoder.text,
+                n_scores=one.text.n_scores,
+                n_folds=1 + max(fold for _, fold in split.member_fold),
+            ),
         )
 
     def cache_bytes(self, n_members: int) -> int:
@@ -103,6 +105,7 @@ class Needs:
         kept = cached if cached <= most_cached else 0
         common = n_members * self.member_bytes + _WORKSPACE_BYTES + _LIBRARY_BYTES
         common += n_members * (self.n_train + self.n_validated) * 8 + 8 * self.n_rows
+        common += self.text.kept_bytes(n_members, self.n_rows)
         step = n_members * self.batch_size
         training = kept + n_members * self.n_weights * _TRAINED
         training += n_members * self.n_train * 16  # the order of rows, and its positions
@@ -112,8 +115,9 @@ class Needs:
         n_judged = max(self.n_rows, self.n_test)
         evaluation += n_judged * (_JUDGED + _JUDGED_CLASS * self.n_classes)
         evaluation += self.n_test * self.row_bytes
-        fitting = self.n_rows * (_NGRAM * self.n_ngrams + _TEXT_ROW * (self.n_ngrams > 0))
-        return common + max(int(_CACHING * kept) + fitting, training, evaluation)
+        evaluation += self.text.shipping_bytes(n_members, self.n_test)
+        fitting = self.text.fitting_bytes(n_members, self.n_rows)
+        return common + max(fitting, int(_CACHING * kept), training, evaluation)
 
 
 @dataclass(frozen=True)
@@ -217,26 +221,6 @@ def _is_allocation(error: Exception) -> bool:
         words in text
         for words in ("not enough memory", "can't allocate memory", "failed to allocate memory")
     )
-
-
-def physical_bytes() -> int:
-    """Return the memory of the machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def resident_bytes() -> int:
-    """Return the memory that the process holds now; its peak where that cannot be told."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return peak_bytes()
-
-
-def peak_bytes() -> int:
-    """Return the most memory that the process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def n_repeats(member_fold: tuple[tuple[int, int], ...]) -> int:

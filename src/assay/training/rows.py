@@ -79,6 +79,16 @@ class EncodedRows:
         is_kept = network.n_members * self.n_rows * self.row_bytes <= cache_bytes
         self._cache = network.encode(self._rows) if is_kept else None
 
+    def of_members(self, network: Network, member_idx: Tensor) -> "EncodedRows":
+        """Return the same rows for some of the members, encoded batch by batch.
+
+        Args:
+            network: Of these members, with the statistics that this one has.
+            member_idx: Shape (K',).
+        """
+        scores = self._rows.scores[member_idx]
+        return EncodedRows(network, self.arrays, self.device, scores=scores, cache_bytes=0)
+
     def take(self, row_idx: Tensor) -> Encoded:
         """Return the inputs of the rows at `row_idx`, shape (K, B)."""
         if self._cache is None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from assay.deal import sample_rows
 from assay.errors import UserError
 from assay.nn.network import Network, check_size
 from assay.nn.statistics import inner_parts
 from assay.recipe import Recipe
 from assay.samples import Samples
 from assay.training.rows import CACHE_BYTES, EncodedRows, Lesson, RowSet
+
+_ROUNDING = 1e-9  # so that k / n of n repeats are k
 
 
 @dataclass(frozen=True)
@@ -45,19 +48,25 @@ def set_up(
     Raises:
         UserError: The network is too large, or a fold has no weight.
     """
-    n_members, n_classes = len(samples.split.train), samples.target.n_classes
-    model = recipe.model.settled(samples.arrays.n_rows)
-    check_size(samples.encoder, model, n_members=n_members, n_classes=n_classes)
-    network = Network(
-        samples.encoder, model, n_members=n_members, n_classes=n_classes, seed=recipe.seed
-    )
-    split = samples.split
+    network, split = _network(samples, recipe), samples.split
     repeat = tuple(repeat for repeat, _ in split.member_fold)
-    parts = inner_parts(split.train, split.validation, repeat)
-    scores = network.fit(samples.arrays, split.train, samples.y, parts=parts)
+    parts = inner_parts(split.train, split.validation, repeat, split.unit)
+    scores = network.fit(
+        samples.arrays, split.train, samples.y, parts=parts, row_weight=samples.roles.weight
+    )
     network.to(device)
     rows = EncodedRows(network, samples.arrays, device, scores=scores, cache_bytes=cache_bytes)
     return Setup(samples, network, _make_lesson(rows, samples, recipe))
+
+
+def _network(samples: Samples, recipe: Recipe) -> Network:
+    """Return a network for the members of the samples, with nothing fitted."""
+    n_members, n_classes = len(samples.split.train), samples.target.n_classes
+    model = recipe.model.settled(samples.arrays.n_rows)
+    check_size(samples.encoder, model, n_members=n_members, n_classes=n_classes)
+    return Network(
+        samples.encoder, model, n_members=n_members, n_classes=n_classes, seed=recipe.seed
+    )
 
 
 def of_members(samples: Samples, member_idx: np.ndarray) -> Samples:
@@ -81,7 +90,7 @@ def first_members(samples: Samples, share: float) -> np.ndarray:
         Indices, shape (K',).
     """
     repeat = np.array([repeat for repeat, _ in samples.split.member_fold])
-    n_kept = max(int(share * (repeat.max() + 1)), 1)
+    n_kept = max(int(share * (repeat.max() + 1) + _ROUNDING), 1)
     return np.flatnonzero(repeat < n_kept)
 
 
@@ -93,39 +102,57 @@ def without_diverged(setup: Setup, is_sound: np.ndarray, recipe: Recipe) -> Setu
         is_sound: Shape (K,): the members to keep, one at the least.
         recipe: All choices.
     """
-    member_idx = np.flatnonzero(is_sound)
-    samples = of_members(setup.samples, member_idx)
-    kept = set_up(samples, recipe, setup.lesson.rows.device, cache_bytes=0)
+    member_idx = torch.from_numpy(np.flatnonzero(is_sound))
+    samples, rows = of_members(setup.samples, member_idx.numpy()), setup.lesson.rows
+    network = _network(samples, recipe).to(rows.device)
     trained = setup.network.state_dict()
     with torch.no_grad():
-        for name, value in kept.network.state_dict(keep_vars=True).items():
+        for name, value in network.state_dict(keep_vars=True).items():
             whole = trained[name]  # led by the member, unless it is the same for all
-            is_shared = whole.shape == value.shape
-            value.copy_(whole if is_shared else whole[torch.from_numpy(member_idx)])
-        for buffer, fitted in zip(kept.network.buffers(), setup.network.buffers(), strict=True):
-            if buffer.shape != fitted.shape:  # one entry per member; fits of texts are shared
-                buffer.copy_(fitted[torch.from_numpy(member_idx)])
-    kept.network.eval()
+            value.copy_(whole if whole.shape == value.shape else whole[member_idx])
+    network.eval()
+    # Nothing is fitted anew: texts are scored by fits that other members take part in.
+    lesson = _make_lesson(rows.of_members(network, member_idx), samples, recipe)
     validation = setup.lesson.validation  # which a budget may have made smaller
-    counts = tuple(validation.counts[idx] for idx in member_idx)
-    own = RowSet(validation.row_idx[torch.from_numpy(member_idx)], counts)
-    return replace(kept, lesson=replace(kept.lesson, validation=own))
+    counts = tuple(validation.counts[idx] for idx in member_idx.tolist())
+    own = RowSet(validation.row_idx[member_idx], counts)
+    return Setup(samples, network, replace(lesson, validation=own))
 
 
-def even_sample(row_set: RowSet, most: int) -> RowSet:
-    """Return a row set of at most `most` rows of each member, taken evenly.
+def even_sample(row_set: RowSet, most: int, *, weight: torch.Tensor | None = None) -> RowSet:
+    """Return a random part of a row set, the same share of each member's rows.
+
+    Args:
+        row_set: Rows of each member.
+        most: Rows of the member that has most, one at the least.
+        weight: Shape (N,): rows of weight 0 say nothing and are left out first, or a
+            sample might hold no others.
 
     Example:
         >>> rows = RowSet.of(np.ones((1, 10), dtype=bool))
-        >>> even_sample(rows, 4).row_idx.tolist()
-        [[0, 3, 6, 9]]
+        >>> even_sample(rows, 4).counts
+        (4,)
     """
-    n_rows = row_set.row_idx.shape[1]
-    stride = -(-n_rows // max(most, 1)) if n_rows else 1
-    if stride == 1:
+    n_rows, most = row_set.row_idx.shape[1], max(most, 1)
+    if n_rows <= most:
         return row_set
-    counts = tuple(-(-count // stride) for count in row_set.counts)
-    return RowSet(row_set.row_idx[:, ::stride].contiguous(), counts)
+    if weight is not None and not weight.all():
+        return even_sample(_weighed(row_set, weight), most)
+    counts = tuple(-(-count * most // n_rows) for count in row_set.counts)
+    row_idx = row_set.row_idx.new_zeros(len(counts), most)
+    for member_idx, (before, count) in enumerate(zip(row_set.counts, counts, strict=True)):
+        own = row_set.row_idx[member_idx, :before].numpy()[sample_rows(before, count)]
+        row_idx[member_idx, :count] = torch.from_numpy(own)
+        row_idx[member_idx, count:] = int(own[0]) if count else 0
+    return RowSet(row_idx, counts)
+
+
+def _weighed(row_set: RowSet, weight: torch.Tensor) -> RowSet:
+    """Return the rows whose weight is above 0."""
+    mask = np.zeros((len(row_set.counts), len(weight)), dtype=bool)
+    for own, row_idx, count in zip(mask, row_set.row_idx.numpy(), row_set.counts, strict=True):
+        own[row_idx[:count]] = True
+    return RowSet.of(mask & (weight > 0.0).cpu().numpy())
 
 
 def _make_lesson(rows: EncodedRows, samples: Samples, recipe: Recipe) -> Lesson:

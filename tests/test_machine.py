@@ -1,0 +1,34 @@
+"""How much memory there is and is held."""
+
+import os
+
+import pytest
+
+import assay.machine
+from assay.machine import peak_bytes, physical_bytes, resident_bytes
+
+MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    ("limits", "least"),
+    [
+        (("max\n", None), MACHINE),
+        (("1000000\n", None), 1_000_000),
+        ((None, "2000000\n"), 2_000_000),
+        ((None, "9223372036854771712\n"), MACHINE),
+        (("3000000", "2000000"), 2_000_000),
+        ((None, None), MACHINE),
+    ],
+)
+def test_a_container_may_have_less_than_the_machine(monkeypatch, tmp_path, limits, least):
+    paths = (tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes")
+    for path, limit in zip(paths, limits, strict=True):
+        if limit is not None:
+            path.write_text(limit)
+    monkeypatch.setattr(assay.machine, "_CONTAINER_LIMITS", paths)
+    assert physical_bytes() == least
+
+
+def test_what_the_process_holds_is_known():
+    assert 10**7 < resident_bytes() <= 1.05 * peak_bytes() < 10**12
