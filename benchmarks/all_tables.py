@@ -17,14 +17,14 @@ import tempfile
 import time
 from pathlib import Path
 
-ASSAY = Path(sys.executable).with_name("assay")
+from commands import ASSAY
 
 
 def train(folder: Path, table: dict, cap_s: float, changes: list[str]) -> dict:
     """Return the scores of one table, or how it failed."""
     with tempfile.TemporaryDirectory() as scratch:
         command = [
-            str(ASSAY), "train", str(folder / table["name"] / "data.parquet"),
+            ASSAY, "train", str(folder / table["name"] / "data.parquet"),
             "--target", table["target"], "-o", f"{scratch}/m.assay", "--json", "--quiet",
         ]  # fmt: skip
         for change in changes:

@@ -10,24 +10,16 @@ of levels, a date and a target; a table of texts follows. Exit status 1 when a p
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from memory import ASSAY, write_csv
+from commands import run_assay
+from memory import write_csv
 
 from assay.amounts import parse_duration, parse_size
-
-_CHILD = """
-import resource, subprocess, sys
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
-sys.exit(done.returncode)
-"""
 
 
 def write_texts(path: Path, n_rows: int) -> None:
@@ -41,27 +33,18 @@ def write_texts(path: Path, n_rows: int) -> None:
 
 def measure(table: Path, option: str, budget: str) -> bool:
     """Train within a budget, print a line, and return whether the promise was kept."""
-    command = [
-        ASSAY, "train", str(table), "--target", "y", option, budget, "--quiet",
-        "-o", str(table.with_suffix(".assay")),
-    ]  # fmt: skip
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD, *command], capture_output=True, text=True, check=False
-    )
-    seconds, peak = time.perf_counter() - started, int(done.stdout)
+    run = run_assay("train", table, "--target", "y", option, budget, "--quiet",
+                    "-o", table.with_suffix(".assay"))  # fmt: skip
     if option == "--time":
         total = parse_duration(budget)
-        is_kept = seconds <= total + max(0.05 * total, 2.0)
+        is_kept = run.seconds <= total + max(0.05 * total, 2.0)
     else:
-        is_kept = peak <= 1.1 * parse_size(budget)
+        is_kept = run.peak <= 1.1 * parse_size(budget)
     # What is refused may have read the table, but it has not trained.
-    is_kept = (is_kept and done.returncode == 0) or done.returncode == 2
-    outcome = {0: "trained", 2: f"refused: {done.stderr.strip()}"}.get(
-        done.returncode, f"failed: {done.stderr.strip()}"
-    )
+    is_kept = (is_kept and run.status == 0) or run.status == 2
+    outcome = {0: "trained", 2: f"refused: {run.error}"}.get(run.status, f"failed: {run.error}")
     print(
-        f"{option} {budget:>5}: {seconds:6.1f} s, peak {peak / 1e6:5.0f} MB, "
+        f"{option} {budget:>5}: {run.seconds:6.1f} s, peak {run.peak / 1e6:5.0f} MB, "
         f"{'kept' if is_kept else 'BROKEN'}, {outcome}",
         flush=True,
     )

@@ -13,43 +13,19 @@ Exit status 1 when a promise is broken.
 
 import argparse
 import math
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from commands import Run, train
 from line_plot import Panel, render_panels
 
-ASSAY = str(Path(sys.executable).with_name("assay"))
 N_NUMERIC, N_FEW, N_MANY, N_LEVELS = 20, 8, 2, 5_000
 ENCODED_BYTES = 4 * N_NUMERIC + 2 * (N_FEW + N_MANY)  # of a row: float32, and uint16 codes
 TINY_ROWS = 200
 MOST_TIMES, MOST_EXPONENT = 6.0, 1.1
-_CHILD = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(used.ru_maxrss * 1024, used.ru_utime + used.ru_stime)
-sys.exit(code)
-"""
-
-
-class Measured(NamedTuple):
-    """One training: bytes of memory at the peak, seconds of the clock and of processors."""
-
-    peak: float
-    seconds: float
-    cpu_seconds: float
-
-    def __str__(self) -> str:
-        return (
-            f"peak {self.peak / 1e6:.0f} MB, {self.seconds:.1f} s, "
-            f"{self.cpu_seconds:.1f} s of processors"
-        )
 
 
 def write_table(path: Path, n_rows: int) -> None:
@@ -68,20 +44,16 @@ def write_table(path: Path, n_rows: int) -> None:
     pl.DataFrame(columns).write_parquet(path)
 
 
-def measure(folder: Path, n_rows: int, n_epochs: int) -> Measured:
+def measure(folder: Path, n_rows: int, n_epochs: int) -> Run:
     table = folder / "table.parquet"
     write_table(table, n_rows)
-    command = [
-        ASSAY, "train", str(table), "--target", "y", "-o", str(folder / "m.assay"), "--quiet",
-        "--set", f"train.epochs={n_epochs}",
-    ]  # fmt: skip
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD, *command], capture_output=True, text=True, check=True
+    return train(table, "--set", f"train.epochs={n_epochs}")
+
+
+def described(run: Run) -> str:
+    return (
+        f"peak {run.peak / 1e6:.0f} MB, {run.seconds:.1f} s, {run.cpu_seconds:.1f} s of processors"
     )
-    seconds = time.perf_counter() - started
-    peak, cpu_seconds = (float(word) for word in done.stdout.split())
-    return Measured(peak, seconds, cpu_seconds)
 
 
 def exponent(rows: list[int], amounts: list[float], tiny: float) -> float:
@@ -106,7 +78,7 @@ def main() -> int:
     memory, seconds = [], []
     with tempfile.TemporaryDirectory() as scratch:
         tiny = measure(Path(scratch), TINY_ROWS, options.epochs)
-        print(f"{TINY_ROWS:9,} rows: {tiny}")
+        print(f"{TINY_ROWS:9,} rows: {described(tiny)}")
         for n_rows in options.rows:
             found = measure(Path(scratch), n_rows, options.epochs)
             memory.append(found.peak / 1e6)
@@ -114,7 +86,7 @@ def main() -> int:
             times = (found.peak - tiny.peak) / (n_rows * ENCODED_BYTES)
             each = (found.cpu_seconds - tiny.cpu_seconds) / (n_rows * options.epochs)
             print(
-                f"{n_rows:9,} rows: {found}; above the tiny table {times:.1f} times the "
+                f"{n_rows:9,} rows: {described(found)}; above the tiny table {times:.1f} times the "
                 f"encoded data, {1e6 * each:.0f} us a row and epoch",
                 flush=True,
             )

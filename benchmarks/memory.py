@@ -7,22 +7,13 @@ of levels, a date and a target. Exit status 1 when the promise is broken.
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-
-ASSAY = str(Path(sys.executable).with_name("assay"))
-_CHILD = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
-sys.exit(code)
-"""
+from commands import train
 
 
 def write_csv(path: Path, megabytes: float) -> int:
@@ -50,18 +41,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         table = Path(scratch) / "table.csv"
         n_rows = write_csv(table, options.megabytes)
-        command = [
-            ASSAY, "train", str(table), "--target", "y", "-o", f"{scratch}/m.assay", "--quiet",
-            "--set", f"train.epochs={options.epochs}",
-        ]  # fmt: skip
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", _CHILD, *command], capture_output=True, text=True, check=True
-        )
-        seconds = time.perf_counter() - started
-        size, peak = table.stat().st_size, int(done.stdout)
+        run = train(table, "--set", f"train.epochs={options.epochs}")
+        size, peak = table.stat().st_size, run.peak
     print(
-        f"{size / 1e6:.0f} MB, {n_rows} rows, {options.epochs} epochs: {seconds:.0f} s, "
+        f"{size / 1e6:.0f} MB, {n_rows} rows, {options.epochs} epochs: {run.seconds:.0f} s, "
         f"peak {peak / 1e6:.0f} MB = {peak / size:.1f} times the file"
     )
     return 0 if peak < 10 * size else 1

@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ASSAY = str(Path(sys.executable).with_name("assay"))
+from commands import ASSAY
+
 RECORD = (
     '{"Pclass": 3, "Name": "Kelly, Mr. James", "Sex": "male", "Age": 34.5, "SibSp": 0, '
     '"Parch": 0, "Fare": 7.83, "Embarked": "Q"}'

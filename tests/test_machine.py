@@ -1,13 +1,12 @@
 """How much memory there is and is held."""
 
-import os
-
+import psutil
 import pytest
 
 import assay.machine
 from assay.machine import peak_bytes, physical_bytes, resident_bytes
 
-MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+MACHINE = psutil.virtual_memory().total
 
 
 @pytest.mark.parametrize(

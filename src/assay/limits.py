@@ -26,17 +26,11 @@ from assay.training.budget import (
     allot,
 )
 from assay.training.history import History
-from assay.training.memory import (
-    Fitted,
-    Needs,
-    fit_into,
-    n_repeats,
-    too_large,
-)
+from assay.training.memory import Fitted, Needs, fit_into, too_large
 from assay.training.plan import Pacer, Plan
 from assay.training.rehearsal import Pace, measure_pace
 from assay.training.rows import CACHE_BYTES
-from assay.training.setup import Setup, even_sample, first_members, of_members, set_up
+from assay.training.setup import Setup, first_members, of_members, random_part, set_up
 
 _SLACK = 1.25  # of estimated seconds, for what a busy machine adds
 _ENDING_S = 1.0  # the graph, golden rows, the file and its summary
@@ -94,8 +88,8 @@ class Limits:
             raise self._time.too_small(LEAST_S, "reading the table")
         fitted = self._within_memory(samples)
         n_all = len(samples.split.train)
-        if fitted.repeat_share < 1.0:
-            samples = self._fewer_repeats(samples, fitted.repeat_share, "train.memory")
+        if fitted.n_repeats < samples.split.n_repeats:
+            samples = self._fewer_repeats(samples, fitted.n_repeats, "train.memory")
         setup = set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
         plan = Plan.of(self._recipe.train, max(setup.lesson.train.counts))
         if self._time is None:
@@ -115,23 +109,23 @@ class Limits:
         reading = peak if peak > self._peak_before else resident_bytes()
         if budget is not None and reading > budget:
             raise too_large(reading, recipe, what="to read and encode the table")
-        needs, fold = Needs.of(samples, recipe), samples.split.member_fold
-        held, n_members = resident_bytes(), len(fold)
+        needs, split = Needs.of(samples, recipe), samples.split
+        held, n_members = resident_bytes(), len(split.train)
         peak = held + needs.peak_bytes(n_members, most_cached=CACHE_BYTES)
         self.estimated_bytes = peak
         if budget is None:
             if peak > physical_bytes():
                 raise too_large(peak, recipe)
-            return Fitted(1.0, CACHE_BYTES, peak)
+            return Fitted(split.n_repeats, CACHE_BYTES, peak)
         fitted = fit_into(
             needs,
             n_members=n_members,
-            n_repeats=n_repeats(fold),
+            n_repeats=split.n_repeats,
             held_bytes=held,
             limit_bytes=budget,
         )
         if fitted is None:
-            least = needs.peak_bytes(n_members // n_repeats(fold), most_cached=0)
+            least = needs.peak_bytes(n_members // split.n_repeats, most_cached=0)
             raise too_large(held + least, recipe)
         self.estimated_bytes = fitted.peak_bytes
         if fitted.cache_bytes < CACHE_BYTES and needs.cache_bytes(n_members) <= CACHE_BYTES:
@@ -143,19 +137,16 @@ class Limits:
             )
         return fitted
 
-    def _fewer_repeats(self, samples: Samples, share: float, option: str) -> Samples:
-        n_all = len(samples.split.train)
-        kept = of_members(samples, first_members(samples, share))
-        n_kept = len(kept.split.train)
-        if n_kept < n_all:
-            train = self._recipe.train
-            budget = train.time if option == "train.time" else train.memory
-            self._ledger.add(
-                f"{n_kept} of {n_all} networks trained",
-                where="training",
-                why=f"to stay within {budget}",
-                undo=option,
-            )
+    def _fewer_repeats(self, samples: Samples, n_repeats: int, option: str) -> Samples:
+        kept = of_members(samples, first_members(samples, n_repeats))
+        train = self._recipe.train
+        budget = train.time if option == "train.time" else train.memory
+        self._ledger.add(
+            f"{len(kept.split.train)} of {len(samples.split.train)} networks trained",
+            where="training",
+            why=f"to stay within {budget}",
+            undo=option,
+        )
         return kept
 
     def _within_time(
@@ -172,9 +163,10 @@ class Limits:
         )
         judging = self._judging(setup, pace, time, n_test=n_test)
         allotment = self._allot(setup, plan, pace, time, judging)
+        n_repeats = setup.samples.split.n_repeats
         share = allotment.n_epochs / min(plan.n_epochs, LEAST_EPOCHS)
-        if share < 1.0 and n_repeats(setup.samples.split.member_fold) > 1:
-            samples = self._fewer_repeats(setup.samples, share, "train.time")
+        if share < 1.0 and n_repeats > 1:
+            samples = self._fewer_repeats(setup.samples, int(share * n_repeats), "train.time")
             pace = pace.of_share(len(samples.split.train) / len(setup.samples.split.train))
             setup = set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
             judging = self._judging(setup, pace, time, n_test=n_test)
@@ -205,13 +197,13 @@ class Limits:
 
     def _fewer_validated(self, setup: Setup, most: int) -> Setup:
         lesson = setup.lesson
-        sample = even_sample(lesson.validation, most, weight=lesson.weight)
+        sample = random_part(lesson.validation, most, weight=lesson.weight)
         if sample is lesson.validation:
             return setup
         self._ledger.add(
             f"{sum(sample.counts)} of {sum(lesson.validation.counts)} rows left out judged",
             where="evaluation",
-            why=f"an even sample of them, to end within {self._recipe.train.time}",
+            why=f"a random part of them, to end within {self._recipe.train.time}",
             undo="train.time",
         )
         return replace(setup, lesson=replace(lesson, validation=sample))
@@ -231,10 +223,8 @@ class Limits:
     def tell_training(self, history: History, pacer: Pacer) -> None:
         """Tell the ledger of epochs that time did not allow."""
         if history.is_cut and self._time is not None:
-            n_passes = history.n_passes
-            shown = f"{n_passes:.0f}" if n_passes >= 10 else f"{n_passes:.2g}"
             self._ledger.add(
-                f"{shown} of {pacer.plan.n_epochs} epochs trained",
+                f"{_of_epochs(history.n_passes, pacer.plan)} trained",
                 where="training",
                 why=f"to end within {self._time.text}",
                 undo="train.time",
@@ -286,9 +276,13 @@ def _told(allotment: Allotment, plan: Plan, budget: str) -> str:
         what = f"all {plan.n_epochs} epochs"
     else:
         training_s = allotment.training_s
-        shown = f"{n_epochs:.0f}" if n_epochs >= 10 else f"{n_epochs:.2g}"
-        what = f"{shown} of {plan.n_epochs} epochs"
+        what = _of_epochs(n_epochs, plan)
     return (
         f"{what} in about {duration_text(training_s)}, "
         f"then {duration_text(allotment.reserve_s)} to evaluate (budget {budget})"
     )
+
+
+def _of_epochs(n_epochs: float, plan: Plan) -> str:
+    shown = f"{n_epochs:.0f}" if n_epochs >= 10 else f"{n_epochs:.2g}"
+    return f"{shown} of {plan.n_epochs} epochs"

@@ -1,9 +1,9 @@
 """The memory there is, and what this process takes of it."""
 
-import os
-import resource
 import sys
 from pathlib import Path
+
+import psutil
 
 _CONTAINER_LIMITS = (  # of control groups, version 2 and 1; "max" or a huge number for none
     Path("/sys/fs/cgroup/memory.max"),
@@ -13,7 +13,7 @@ _CONTAINER_LIMITS = (  # of control groups, version 2 and 1; "max" or a huge num
 
 def physical_bytes() -> int:
     """Return the memory of the machine, or of the container where that has less."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = psutil.virtual_memory().total
     return min([machine, *(_limit(path) or machine for path in _CONTAINER_LIMITS)])
 
 
@@ -25,15 +25,15 @@ def _limit(path: Path) -> int | None:
 
 
 def resident_bytes() -> int:
-    """Return the memory that the process holds now; its peak where that cannot be told."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return peak_bytes()
+    """Return the memory that the process holds now."""
+    return psutil.Process().memory_info().rss
 
 
 def peak_bytes() -> int:
     """Return the most memory that the process has ever held."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource  # POSIX alone has it
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -49,6 +49,16 @@ class Split:
     member_fold: tuple[tuple[int, int], ...]
     unit: Ints | None = None
 
+    @property
+    def repeat(self) -> tuple[int, ...]:
+        """Number of each member's repeat; without folds each member is one."""
+        return tuple(repeat for repeat, _ in self.member_fold)
+
+    @property
+    def n_repeats(self) -> int:
+        """Number of repeats."""
+        return len(set(self.repeat))
+
 
 def make_split(
     y: NDArray[np.integer],

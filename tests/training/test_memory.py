@@ -93,14 +93,14 @@ def test_fits_on_the_same_rows_are_counted_as_often_as_they_are_made():
 
 def test_ample_memory_leaves_nothing_out():
     found = fitted(8 * 10**9)
-    assert (found.repeat_share, found.cache_bytes) == (1.0, CACHE_BYTES)
+    assert (found.n_repeats, found.cache_bytes) == (4, CACHE_BYTES)
 
 
 def test_repeats_are_left_out_when_memory_is_scarce():
     ample = fitted(8 * 10**9).peak_bytes
     found = fitted(ample - 10_000_000)
     assert found.peak_bytes <= ample - 10_000_000
-    assert 0.0 < found.repeat_share < 1.0
+    assert 0 < found.n_repeats < 4
     assert fitted(310_000_000) is None
 
 
@@ -108,7 +108,7 @@ def test_inputs_are_not_kept_before_repeats_are_left_out():
     small = dataclasses.replace(NEEDS, n_rows=30_000, n_train=24_000, n_validated=6_000)
     wanted = 300_000_000 + small.peak_bytes(20, most_cached=0)
     found = fit_into(small, n_members=20, n_repeats=4, held_bytes=300_000_000, limit_bytes=wanted)
-    assert (found.repeat_share, found.cache_bytes) == (1.0, 0)
+    assert (found.n_repeats, found.cache_bytes) == (4, 0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from assay.recipe import Recipe
 from assay.samples import Samples, read_samples
 from assay.training.predictions import score_members
 from assay.training.rows import RowSet
-from assay.training.setup import even_sample, first_members, of_members, set_up, without_diverged
+from assay.training.setup import first_members, of_members, random_part, set_up, without_diverged
 
 CPU = torch.device("cpu")
 
@@ -34,11 +34,11 @@ def make_samples(**options: object) -> tuple[Samples, Recipe]:
     return read_samples(frame, recipe, Ledger(), on_stage=lambda name: None), recipe
 
 
-def test_an_even_sample_has_no_padding_for_rows():
+def test_a_random_part_has_no_padding_for_rows():
     mask = np.zeros((2, 100), dtype=bool)
     mask[0, :90] = True
     mask[1, 50:] = True
-    found = even_sample(RowSet.of(mask), 20)
+    found = random_part(RowSet.of(mask), 20)
     assert found.counts == (20, 12)
     for member_idx, count in enumerate(found.counts):
         rows = found.row_idx[member_idx, :count].numpy()
@@ -46,8 +46,8 @@ def test_an_even_sample_has_no_padding_for_rows():
         assert len(set(rows)) == count
 
 
-def test_an_even_sample_does_not_follow_rows_that_recur():
-    found = even_sample(RowSet.of(np.ones((1, 2000), dtype=bool)), 1000)
+def test_a_random_part_does_not_follow_rows_that_recur():
+    found = random_part(RowSet.of(np.ones((1, 2000), dtype=bool)), 1000)
     assert 400 < int((found.row_idx % 2).sum()) < 600
 
 
@@ -80,21 +80,21 @@ def test_texts_of_one_group_are_in_one_part(monkeypatch):
 
 def test_few_rows_are_all_taken():
     rows = RowSet.of(np.ones((2, 10), dtype=bool))
-    assert even_sample(rows, 10) is rows
+    assert random_part(rows, 10) is rows
     empty = RowSet.of(np.zeros((2, 10), dtype=bool))
-    assert even_sample(empty, 10) is empty
+    assert random_part(empty, 10) is empty
 
 
-@pytest.mark.parametrize(("share", "n_kept"), [(1.0, 12), (0.5, 6), (0.3, 3), (0.01, 3)])
-def test_whole_repeats_are_left_out_and_one_stays(share, n_kept):
+@pytest.mark.parametrize(("n_repeats", "n_kept"), [(4, 12), (2, 6), (1, 3), (0, 3)])
+def test_whole_repeats_are_left_out_and_one_stays(n_repeats, n_kept):
     samples, _ = make_samples(**{"split.repeats": 4})
-    assert first_members(samples, share).tolist() == list(range(n_kept))
+    assert first_members(samples, n_repeats).tolist() == list(range(n_kept))
 
 
 def test_without_folds_each_member_can_be_left_out():
     options = {"split.folds": 0, "split.members": 7, "split.validation_share": 0.2}
     samples, _ = make_samples(**options)
-    assert len(first_members(samples, 0.6)) == 4
+    assert len(first_members(samples, 4)) == 4
 
 
 def test_the_first_members_are_those_of_the_whole_population():
@@ -105,22 +105,14 @@ def test_the_first_members_are_those_of_the_whole_population():
         assert torch.equal(value, dict(whole.network.named_parameters())[name][:3])
 
 
-@pytest.mark.parametrize("n_repeats", [7, 10, 14, 49])
-def test_a_share_of_k_of_n_repeats_keeps_k(n_repeats):
-    options = {"split.folds": 0, "split.members": n_repeats, "split.validation_share": 0.2}
-    samples, _ = make_samples(**options)
-    for n_kept in range(1, n_repeats + 1):
-        assert len(first_members(samples, n_kept / n_repeats)) == n_kept
-
-
 def test_a_sample_holds_rows_that_have_a_weight():
     rows = RowSet.of(np.ones((2, 100), dtype=bool))
     weight = torch.zeros(100)
     weight[[3, 50]] = 0.5
-    found = even_sample(rows, 10, weight=weight)
+    found = random_part(rows, 10, weight=weight)
     assert found.counts == (2, 2)
     assert found.row_idx.tolist() == [[3, 50], [3, 50]]
-    assert even_sample(rows, 1, weight=weight).counts == (1, 1)
+    assert random_part(rows, 1, weight=weight).counts == (1, 1)
 
 
 @pytest.mark.parametrize("n_folds", [3, 5])

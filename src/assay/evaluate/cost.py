@@ -4,7 +4,7 @@ The constants were measured on one core of a Xeon at 2 GHz that was busy otherwi
 they are meant for dividing a budget, not for a promise.
 """
 
-from assay.evaluate.intervals import EXACT_ROWS, MIN_RANK_RESAMPLES, N_SUBSAMPLES
+from assay.evaluate.intervals import EXACT_ROWS, N_SUBSAMPLES, n_ranked_draws
 from assay.options import EvaluateRecipe
 
 LEAST_DRAWS = 100  # the least that the recipe allows
@@ -12,7 +12,6 @@ _DRAW_S = 65e-9  # a row in a draw
 _RANK_S = 70e-9  # a row and class in a draw that is ranked
 _CELL_S = 1e-6  # a row and class: calibration, averages and copies
 _FIT_S = 1e-6  # a row and class that the temperature is fitted on, six times
-_RANKED_CELLS = 60_000_000
 
 
 def evaluation_seconds(
@@ -34,9 +33,8 @@ def evaluation_seconds(
     is_large = n_rows > EXACT_ROWS
     draws = N_SUBSAMPLES if is_large else recipe.bootstrap
     n_drawn = min(n_rows, EXACT_ROWS)
-    most = _RANKED_CELLS // max(n_drawn * n_classes, 1)
-    is_ranked = most >= (N_SUBSAMPLES if is_large else MIN_RANK_RESAMPLES)
-    rank_draws = min(draws, most) if is_ranked else 1
+    rank_draws = min(draws, n_ranked_draws(n_rows, n_classes, is_large=is_large))
+    rank_draws = max(rank_draws, 1)  # the estimate itself ranks once
     seconds = n_drawn * (draws * _DRAW_S + rank_draws * n_ranked * _RANK_S)
     return seconds + n_classes * (n_rows * _CELL_S + n_fitted * _FIT_S)
 

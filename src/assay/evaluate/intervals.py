@@ -114,14 +114,13 @@ def bootstrap_intervals(
     if unit.max() == 0:
         return {name: Interval(estimates[name], None, None) for name in SCORES}
     is_large = len(y_true) > EXACT_ROWS and unit.max() >= 2 * N_SUBSAMPLES
-    n_ranked = _RANK_BUDGET // (min(len(y_true), EXACT_ROWS) * proba.shape[1])
-    is_ranked = n_ranked >= (N_SUBSAMPLES if is_large else MIN_RANK_RESAMPLES)
+    n_ranked = n_ranked_draws(*proba.shape, is_large=is_large)
+    is_ranked = n_ranked > 0
     draws: dict[str, Floats] = {}
     deviation = {} if is_ranked else ranked_deviation(y_true, proba, unit)
     if is_large:
         deviation |= _subsampled_deviation(y_true, proba, unit, is_ranked=is_ranked, rng=rng)
     else:
-        n_ranked = n_ranked if is_ranked else 0
         draws = _drawn_scores(
             y_true, proba, unit, n_resamples=n_resamples, n_ranked=n_ranked, rng=rng
         )
@@ -132,6 +131,22 @@ def bootstrap_intervals(
         else _normal(name, estimates[name], half * deviation[name])
         for name in SCORES
     }
+
+
+def n_ranked_draws(n_rows: int, n_classes: int, *, is_large: bool) -> int:
+    """Return on how many draws AUROC and average precision are found; 0 for none.
+
+    Args:
+        n_rows: N.
+        n_classes: C.
+        is_large: Whether draws are subsamples.
+
+    Example:
+        >>> n_ranked_draws(20_000, 2, is_large=False), n_ranked_draws(20_000, 99, is_large=False)
+        (1500, 0)
+    """
+    n_draws = _RANK_BUDGET // max(min(n_rows, EXACT_ROWS) * n_classes, 1)
+    return n_draws if n_draws >= (N_SUBSAMPLES if is_large else MIN_RANK_RESAMPLES) else 0
 
 
 def member_spread(values: Sequence[float] | Floats) -> Spread:

@@ -23,7 +23,7 @@ from assay.training.predictions import (
     score_members,
 )
 from assay.training.rows import EncodedRows, Lesson, RowSet
-from assay.training.setup import even_sample
+from assay.training.setup import random_part
 
 PARITY_TOLERANCE = 1e-5  # between PyTorch and the core graph, in probability
 _PARITY_ROWS = 500
@@ -84,7 +84,7 @@ class Judge:
         Args:
             most: Rows of each member; a random sample where it learnt from more.
         """
-        learnt = even_sample(self._lesson.train, most)
+        learnt = random_part(self._lesson.train, most)
         scores = score_members(self._network, self._lesson.rows, self._y, learnt)
         return {"members": _spreads(scores)}
 

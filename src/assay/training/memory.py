@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from assay.amounts import size_text
@@ -125,12 +124,12 @@ class Fitted:
     """What fits into the memory.
 
     Attributes:
-        repeat_share: Share of the repeats to train, in (0, 1].
+        n_repeats: Repeats to train, one at the least.
         cache_bytes: Inputs are kept encoded up to this size.
         peak_bytes: The estimate, with all that the process holds already.
     """
 
-    repeat_share: float
+    n_repeats: int
     cache_bytes: int
     peak_bytes: int
 
@@ -154,7 +153,7 @@ def fit_into(
             k = n_members * n_kept // n_repeats
             peak = held_bytes + needs.peak_bytes(k, most_cached=cache_bytes)
             if peak <= limit_bytes:
-                return Fitted(n_kept / n_repeats, cache_bytes, peak)
+                return Fitted(n_kept, cache_bytes, peak)
     return None
 
 
@@ -221,8 +220,3 @@ def _is_allocation(error: Exception) -> bool:
         words in text
         for words in ("not enough memory", "can't allocate memory", "failed to allocate memory")
     )
-
-
-def n_repeats(member_fold: tuple[tuple[int, int], ...]) -> int:
-    """Return how many repeats there are; without folds each member is one."""
-    return int(np.unique([repeat for repeat, _ in member_fold]).size)

@@ -55,6 +55,7 @@ class Selection:
     def __init__(self, recipe: TrainRecipe, repeat: tuple[int, ...]) -> None:
         self.best_epoch = np.zeros(len(repeat), dtype=np.int64)
         self._best_loss = np.full(len(repeat), np.inf)
+        self._judged = self._best_loss  # of the newest epoch
         self._recipe, self._repeat = recipe, repeat
         self._means: list[float] = []  # of the judged losses, by epoch
         self._cycles: list[int] = []

@@ -16,8 +16,6 @@ from assay.recipe import Recipe
 from assay.samples import Samples
 from assay.training.rows import CACHE_BYTES, EncodedRows, Lesson, RowSet
 
-_ROUNDING = 1e-9  # so that k / n of n repeats are k
-
 
 @dataclass(frozen=True)
 class Setup:
@@ -49,8 +47,7 @@ def set_up(
         UserError: The network is too large, or a fold has no weight.
     """
     network, split = _network(samples, recipe), samples.split
-    repeat = tuple(repeat for repeat, _ in split.member_fold)
-    parts = inner_parts(split.train, split.validation, repeat, split.unit)
+    parts = inner_parts(split.train, split.validation, split.repeat, split.unit)
     scores = network.fit(
         samples.arrays, split.train, samples.y, parts=parts, row_weight=samples.roles.weight
     )
@@ -81,17 +78,13 @@ def of_members(samples: Samples, member_idx: np.ndarray) -> Samples:
     return replace(samples, split=kept)
 
 
-def first_members(samples: Samples, share: float) -> np.ndarray:
-    """Return the members of about a share of the repeats, one repeat at the least.
-
-    Without folds each member is a repeat of its own.
+def first_members(samples: Samples, n_repeats: int) -> np.ndarray:
+    """Return the members of the first `n_repeats` repeats, one repeat at the least.
 
     Returns:
         Indices, shape (K',).
     """
-    repeat = np.array([repeat for repeat, _ in samples.split.member_fold])
-    n_kept = max(int(share * (repeat.max() + 1) + _ROUNDING), 1)
-    return np.flatnonzero(repeat < n_kept)
+    return np.flatnonzero(np.array(samples.split.repeat) < max(n_repeats, 1))
 
 
 def without_diverged(setup: Setup, is_sound: np.ndarray, recipe: Recipe) -> Setup:
@@ -119,7 +112,7 @@ def without_diverged(setup: Setup, is_sound: np.ndarray, recipe: Recipe) -> Setu
     return Setup(samples, network, replace(lesson, validation=own))
 
 
-def even_sample(row_set: RowSet, most: int, *, weight: torch.Tensor | None = None) -> RowSet:
+def random_part(row_set: RowSet, most: int, *, weight: torch.Tensor | None = None) -> RowSet:
     """Return a random part of a row set, the same share of each member's rows.
 
     Args:
@@ -130,14 +123,14 @@ def even_sample(row_set: RowSet, most: int, *, weight: torch.Tensor | None = Non
 
     Example:
         >>> rows = RowSet.of(np.ones((1, 10), dtype=bool))
-        >>> even_sample(rows, 4).counts
+        >>> random_part(rows, 4).counts
         (4,)
     """
     n_rows, most = row_set.row_idx.shape[1], max(most, 1)
     if n_rows <= most:
         return row_set
     if weight is not None and not weight.all():
-        return even_sample(_weighed(row_set, weight), most)
+        return random_part(_weighed(row_set, weight), most)
     counts = tuple(-(-count * most // n_rows) for count in row_set.counts)
     row_idx = row_set.row_idx.new_zeros(len(counts), most)
     for member_idx, (before, count) in enumerate(zip(row_set.counts, counts, strict=True)):
@@ -171,7 +164,7 @@ def _make_lesson(rows: EncodedRows, samples: Samples, recipe: Recipe) -> Lesson:
         y=torch.from_numpy(y).to(device),
         train=RowSet.of(split.train),
         validation=RowSet.of(split.validation),
-        repeat=tuple(repeat for repeat, _ in split.member_fold),
+        repeat=split.repeat,
         weight=None if weight is None else torch.from_numpy(weight).to(device),
         class_weight=class_weight,
     )
