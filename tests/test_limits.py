@@ -79,7 +79,13 @@ def test_a_training_within_its_time_is_judged_and_says_what_it_left_out():
     assert trained.evaluation["validation"]["scores"]["auroc"]["estimate"] > 0.9
     assert len(observer.plans) == 1
     assert "of 1000 epochs in about" in observer.plans[0]
-    assert observer.stages == ["reading", "preparing", "training", "evaluating"]
+    assert observer.stages == [
+        "reading",
+        "preparing",
+        "fitting simpler models",
+        "training",
+        "evaluating",
+    ]
 
 
 def test_a_time_that_suffices_changes_nothing():

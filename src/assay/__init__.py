@@ -14,7 +14,8 @@ TYPE_CHECKING = False  # the typing module is slow to import, and only checkers 
 if TYPE_CHECKING:
     from assay import datasets, nn
     from assay.errors import AssayError, InternalError, UserError
-    from assay.estimator import Model, load, train
+    from assay.estimator import load, train
+    from assay.model import Model
     from assay.recipe import Recipe
 
 __all__ = [
@@ -34,7 +35,7 @@ _HOMES = {
     "AssayError": "assay.errors",
     "InternalError": "assay.errors",
     "UserError": "assay.errors",
-    "Model": "assay.estimator",
+    "Model": "assay.model",
     "load": "assay.estimator",
     "train": "assay.estimator",
     "Recipe": "assay.recipe",

@@ -13,6 +13,7 @@ from assay.errors import InternalError
 _CHUNK_ROWS = 4096
 CHUNK_NUMBERS = 1 << 23  # that n-grams of a chunk of rows look up, for all members
 TEXT_NUMBERS = "assay.text_numbers"  # in the graph's notes: numbers that an n-gram looks up
+ROW_NUMBERS = "assay.row_numbers"  # the same: numbers of a row that the largest node holds
 _MOST_MEMBERS = 20  # assumed where a graph has no such note
 _MOST_SCORES = 16
 
@@ -41,11 +42,12 @@ class CoreGraph:
         notes = self._session.get_modelmeta().custom_metadata_map
         assumed = _MOST_MEMBERS * min(self.n_classes, _MOST_SCORES)
         self._text_numbers = int(notes.get(TEXT_NUMBERS, assumed))
+        self._row_numbers = int(notes.get(ROW_NUMBERS, 1))
 
     def run(self, arrays: Arrays) -> np.ndarray:
         """Return class probabilities, shape (N, C), float32, rows summing to 1."""
-        text_numbers = max(arrays.text.shape[1] * self._text_numbers, 1)  # of a row
-        n_rows = max(min(_CHUNK_ROWS, CHUNK_NUMBERS // text_numbers), 1)
+        row_numbers = max(arrays.text.shape[1] * self._text_numbers, self._row_numbers)
+        n_rows = max(min(_CHUNK_ROWS, CHUNK_NUMBERS // row_numbers), 1)
         parts = [
             self._run_chunk(arrays.take(slice(start, start + n_rows)))
             for start in range(0, arrays.n_rows, n_rows)

@@ -1,169 +1,29 @@
-"""The library's face: train, load, and a model that predicts, evaluates and saves.
+"""The library's face: train a model, load one.
 
 Nothing here imports PyTorch until something is trained.
 """
 
-import contextlib
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.encode import take_labelled
 from assay.errors import UserError
-from assay.evaluate.scores import evaluate_predictions
 from assay.ledger import Ledger
-from assay.modelfile import ModelContents, load_model, make_golden, pack, save_model
-from assay.options import ReadRecipe
+from assay.model import Model
+from assay.modelfile import ModelContents, load_model, make_golden
 from assay.read import read_table
 from assay.recipe import Recipe
 from assay.recipes import load_recipe, recipe_names
-from assay.schema import Schema
 from assay.table import Table
 
 if TYPE_CHECKING:
     from assay.training.history import Observer
 
 _TARGET = "target"  # name of the column that an array of classes becomes
-
-
-class Model:
-    """A trained classifier.
-
-    Made by `assay.train` or `assay.load`. Tables may be paths, data frames of
-    pandas, Polars or PyArrow, dictionaries of columns, or lists of records;
-    columns are matched by name.
-
-    Attributes:
-        classes: The C classes in the order of the probabilities, in the target's
-            own type.
-        recipe: The choices it was trained with.
-        ledger: The decisions taken about the data.
-        evaluation: Scores with intervals, as plain data.
-    """
-
-    def __init__(self, contents: ModelContents) -> None:
-        self._contents = contents
-        self.recipe: Recipe = contents.predictor.recipe
-        self.ledger = Ledger.from_list(contents.ledger)
-        self.evaluation: dict[str, Any] = contents.evaluation
-
-    @property
-    def classes(self) -> np.ndarray:
-        """The classes, shape (C,)."""
-        return self._contents.predictor.target.label_array()
-
-    @property
-    def target(self) -> str:
-        """Name of the column that is predicted."""
-        return self._contents.predictor.target.name
-
-    @property
-    def schema(self) -> Schema:
-        """Columns that are read from a table, with their kinds."""
-        return self._contents.predictor.preparation.raw_schema
-
-    @property
-    def members(self) -> dict[str, np.ndarray]:
-        """Weights and fitted statistics of the networks by name, leading axis K."""
-        return self._contents.members
-
-    def predict(self, table: object) -> np.ndarray:
-        """Return the most probable class of each row, shape (N,).
-
-        Raises:
-            UserError: A column is missing, or a cell does not fit its column.
-        """
-        return self._contents.predictor.predict(self.read(table))
-
-    def predict_proba(self, table: object) -> np.ndarray:
-        """Return the probability of each class, shape (N, C), float32.
-
-        Raises:
-            UserError: As `predict`.
-        """
-        return self._contents.predictor.predict_proba(self.read(table))
-
-    def evaluate(self, table: object, *, sql: str = "") -> dict[str, Any]:
-        """Compare predictions with the classes in a table.
-
-        Args:
-            table: As for `predict`, with the target column.
-            sql: Query to run where the table is a database, instead of the recipe's.
-
-        Returns:
-            Scores with bootstrap intervals, scores by class and the confusion
-            matrix, as plain data.
-
-        Raises:
-            UserError: No target column, or a class that the model does not know.
-        """
-        predictor, ledger = self._contents.predictor, Ledger()
-        labelled = read_table(table, self._reading(sql), ledger)
-        missing = self.recipe.read.missing
-        features, y = take_labelled(labelled, predictor.target, ledger, missing=missing)
-        judged = evaluate_predictions(
-            y,
-            predictor.predict_proba(features),
-            predictor.target.classes,
-            self.recipe.evaluate,
-            seed=self.recipe.seed,
-        )
-        return {**judged, "ledger": ledger.to_list()}
-
-    def save(self, path: str | Path) -> None:
-        """Write the model file, whole or not at all.
-
-        Raises:
-            UserError: The place is not writable or the disk is full.
-        """
-        save_model(path, self._contents)
-
-    def to_bytes(self) -> bytes:
-        """Return the bytes that `save` writes."""
-        return pack(self._contents)
-
-    def filling_missing(self) -> "Model":
-        """Return the same model, to which a column that is absent is all missing."""
-        recipe = self.recipe.with_options({"predict.missing_columns": "fill"})
-        predictor = replace(self._contents.predictor, recipe=recipe)
-        return Model(replace(self._contents, predictor=predictor))
-
-    def _reading(self, sql: str) -> ReadRecipe:
-        return self.recipe.read.model_copy(update={"sql": sql} if sql else {})
-
-    def read(self, table: object, ledger: Ledger | None = None, *, sql: str = "") -> Table:
-        """Return a table as `predict` reads it, before columns are matched.
-
-        A table without a header, whose columns the recipe names, may lack the target.
-
-        Args:
-            table: As for `predict`.
-            ledger: Told what the reader noticed.
-            sql: Query to run where the table is a database, instead of the recipe's.
-
-        Raises:
-            UserError: The table cannot be read, or some row of it cannot: the rows
-                that go out are those that came in.
-        """
-        told = Ledger() if ledger is None else ledger
-        strict = self._reading(sql).model_copy(update={"max_bad_rows": 0.0})
-        unlabelled = tuple(name for name in strict.names if name != self.target)
-        try:
-            return read_table(table, strict, told, allow_empty=True)
-        except UserError as error:
-            if unlabelled != strict.names:
-                with contextlib.suppress(UserError):
-                    shorter = strict.model_copy(update={"names": unlabelled})
-                    return read_table(table, shorter, told, allow_empty=True)
-            if "max_bad_rows" not in (error.fix or ""):
-                raise
-            fix = "Correct the rows: predict answers every row or none"
-            raise UserError(error.what, where=error.where, fix=fix) from None
 
 
 def train(
@@ -220,7 +80,8 @@ def train(
             ledger=trained.ledger.to_list(),
             evaluation=trained.evaluation,
             members=trained.members,
-            golden=make_golden(trained.predictor, trained.typical),
+            golden=make_golden(trained.predictor, trained.reference.typical()),
+            reference=trained.reference,
         )
     )
 

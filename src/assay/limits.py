@@ -5,16 +5,20 @@ within `train.time` and `train.memory`, and entries in the ledger for what it la
 Without budgets nothing is left out, and no clock is looked at.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from assay.amounts import duration_text, size_text
+from assay.candidates import NAMES, measure_seconds
+from assay.candidates.blend import fitted_rows
+from assay.candidates.boosting import MAX_CELLS
 from assay.evaluate.cost import affordable, evaluation_seconds
-from assay.evaluate.population import LEARNT_ROWS, calibration_rows
+from assay.evaluate.population import LEARNT_ROWS
 from assay.ledger import Ledger
 from assay.machine import peak_bytes, physical_bytes, resident_bytes
-from assay.options import EvaluateRecipe
+from assay.options import CandidateName, EvaluateRecipe
 from assay.recipe import Recipe
 from assay.samples import Samples
 from assay.training.budget import (
@@ -35,6 +39,12 @@ from assay.training.setup import Setup, first_members, of_members, random_part, 
 _SLACK = 1.25  # of estimated seconds, for what a busy machine adds
 _ENDING_S = 1.0  # the graph, golden rows, the file and its summary
 _ENDING_BYTES_S = 30e6  # bytes of weights a second that become a graph and a file
+_CANDIDATES_SHARE = 0.25  # of the time left, that simpler models may take
+_LEAST_CANDIDATES_S = 3.0  # to load what fits them, and to measure
+_CANDIDATE_BYTES = 150 << 20  # of code, and of predictions
+_CANDIDATE_CELL_BYTES = 20  # float64, float32 and bins of each number that a fit sees
+_EXPLAINING_SHARE = 0.05  # of the whole time, that explanations may take
+_LEAST_EXPLAINING_S = 0.3
 _STATISTICS_SHARE = 0.15  # of the time left, that resamples may take
 
 
@@ -70,37 +80,96 @@ class Limits:
         self._recipe = recipe
         self._time = time
         self._ledger = ledger
+        self._fitted = Fitted(1, CACHE_BYTES, 0)
+        self._n_wanted = 0
         self.estimated_bytes = 0
         self._peak_before = peak_bytes()  # of earlier work in this process
 
-    def prepare(self, samples: Samples, device: torch.device, *, n_test: int) -> Prepared:
-        """Make the population that fits into the budgets.
+    def set_up(self, samples: Samples, device: torch.device) -> Setup:
+        """Make the population that fits into the memory.
 
         Args:
             samples: Of all members.
             device: Where the training runs.
-            n_test: Rows that will be tested on.
 
         Raises:
             UserError: Not even one repeat fits; the message tells what would do.
         """
         if self._time is not None and self._time.left_s < LEAST_S:
             raise self._time.too_small(LEAST_S, "reading the table")
-        fitted = self._within_memory(samples)
-        n_all = len(samples.split.train)
+        self._fitted = fitted = self._within_memory(samples)
+        self._n_wanted = len(samples.split.train)
         if fitted.n_repeats < samples.split.n_repeats:
             samples = self._fewer_repeats(samples, fitted.n_repeats, "train.memory")
-        setup = set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
+        return set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
+
+    def affordable_candidates(self, setup: Setup) -> tuple[CandidateName, ...]:
+        """Return the simpler models that budgets allow to fit beside the networks.
+
+        What `model.prefer` names is fitted all the same.
+
+        Args:
+            setup: As `set_up` returned it.
+        """
+        model, time = self._recipe.model, self._time
+        kept = [name for name in NAMES if name == model.prefer]
+        others = [name for name in NAMES if name in model.candidates and name not in kept]
+        if not setup.samples.split.validation.any():  # nothing to compare by
+            return tuple(kept)
+        n_cells = setup.samples.split.train.sum(axis=1).max() * _n_columns(setup)
+        n_bytes = _CANDIDATE_BYTES + _CANDIDATE_CELL_BYTES * min(int(n_cells), MAX_CELLS)
+        budget = self._recipe.train.memory_bytes
+        if budget is not None and resident_bytes() + n_bytes > budget:
+            self._tell_left_out(others, "train.memory")
+            others = []
+        if time is not None and others:
+            others = self._in_time(setup, time, others)
+        return tuple(name for name in NAMES if name in (*kept, *others))
+
+    def _in_time(
+        self, setup: Setup, time: TimeBudget, names: list[CandidateName]
+    ) -> list[CandidateName]:
+        """Return those that a share of the time left suffices for, the cheapest first."""
+        left_s, kept = _CANDIDATES_SHARE * time.left_s, list[CandidateName]()
+        if left_s >= _LEAST_CANDIDATES_S:
+            needed = measure_seconds(setup, self._recipe, time.clock, names=tuple(names))
+            for name in sorted(names, key=lambda name: needed[name]):
+                if _SLACK * needed[name] <= left_s:
+                    left_s -= _SLACK * needed[name]
+                    kept.append(name)
+        self._tell_left_out([name for name in names if name not in kept], "train.time")
+        return kept
+
+    def _tell_left_out(self, names: Sequence[str], option: str) -> None:
+        train = self._recipe.train
+        for name in names:
+            self._ledger.add(
+                f"{name} not compared",
+                where="candidates",
+                why=f"to stay within {train.time if option == 'train.time' else train.memory}",
+                undo=option,
+            )
+
+    def plan(self, setup: Setup, *, n_test: int) -> Prepared:
+        """Decide how long to train and what to judge, so that all ends in time.
+
+        Args:
+            setup: As `set_up` returned it.
+            n_test: Rows that will be tested on.
+
+        Raises:
+            UserError: The time does not suffice for a few steps.
+        """
         plan = Plan.of(self._recipe.train, max(setup.lesson.train.counts))
         if self._time is None:
             prepared = Prepared(setup, Pacer(plan), self._recipe.evaluate, LEARNT_ROWS, ())
         else:
-            prepared = self._within_time(setup, plan, self._time, fitted, n_test=n_test)
+            prepared = self._within_time(setup, plan, self._time, n_test=n_test)
         told, n_kept = list(prepared.told), len(prepared.setup.samples.split.train)
-        if n_kept < n_all:
-            told.append(f"{n_kept} of {n_all} networks")
+        if n_kept < self._n_wanted:
+            told.append(f"{n_kept} of {self._n_wanted} networks")
         if self._recipe.train.memory_bytes is not None:
-            told.append(f"{size_text(fitted.peak_bytes)} of memory at the most")
+            told.append(f"{size_text(self._fitted.peak_bytes)} of memory at the most")
         return replace(prepared, told=tuple(told))
 
     def _within_memory(self, samples: Samples) -> Fitted:
@@ -149,9 +218,7 @@ class Limits:
         )
         return kept
 
-    def _within_time(
-        self, setup: Setup, plan: Plan, time: TimeBudget, fitted: Fitted, *, n_test: int
-    ) -> Prepared:
+    def _within_time(self, setup: Setup, plan: Plan, time: TimeBudget, *, n_test: int) -> Prepared:
         train, device = self._recipe.train, setup.lesson.rows.device
         pace = measure_pace(
             setup.network,
@@ -168,7 +235,8 @@ class Limits:
         if share < 1.0 and n_repeats > 1:
             samples = self._fewer_repeats(setup.samples, int(share * n_repeats), "train.time")
             pace = pace.of_share(len(samples.split.train) / len(setup.samples.split.train))
-            setup = set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
+            cache_bytes = self._fitted.cache_bytes
+            setup = set_up(samples, self._recipe, device, cache_bytes=cache_bytes)
             judging = self._judging(setup, pace, time, n_test=n_test)
             allotment = self._allot(setup, plan, pace, time, judging)
         if not allotment.suffices:
@@ -220,6 +288,24 @@ class Limits:
             judging_s=judging.seconds,
         )
 
+    def explaining_s(self) -> float | None:
+        """Return the seconds that explanations may take now; None for no limit."""
+        if self._time is None:
+            return None
+        return min(_EXPLAINING_SHARE * self._time.total_s, self._time.left_s - _ENDING_S)
+
+    def tell_explaining(self, most_s: float | None) -> bool:
+        """Return whether there is time for explanations, and tell the ledger if not."""
+        if most_s is None or most_s >= _LEAST_EXPLAINING_S:
+            return True
+        self._ledger.add(
+            "importance of columns not measured",
+            where="evaluation",
+            why=f"to end within {self._recipe.train.time}",
+            undo="train.time",
+        )
+        return False
+
     def tell_training(self, history: History, pacer: Pacer) -> None:
         """Tell the ledger of epochs that time did not allow."""
         if history.is_cut and self._time is not None:
@@ -250,7 +336,7 @@ class _Judging:
         """Return about how long it takes."""
         network, n_judged = self.setup.network, self._n_judged(n_validated)
         recipe, n_classes = self.recipe(n_validated), network.n_classes
-        n_fitted = calibration_rows(n_judged, n_classes) if n_judged else 0
+        n_fitted = fitted_rows(n_judged, n_classes) if n_judged else 0
         n_learnt = min(max(self.setup.lesson.train.counts), self.n_learnt(n_validated))
         n_predicted = network.n_members * (2 * n_validated + n_learnt + 2 * self.n_test)
         n_bytes = sum(4 * part.numel() for part in network.parameters())
@@ -267,6 +353,11 @@ class _Judging:
     def _n_judged(self, n_validated: int) -> int:
         n_left_out = int(self.setup.samples.split.validation.any(axis=0).sum())
         return min(n_left_out, self.setup.network.n_members * n_validated)
+
+
+def _n_columns(setup: Setup) -> int:
+    arrays = setup.samples.arrays
+    return int(arrays.numeric.shape[1] + 2 * arrays.codes.shape[1] + arrays.text.shape[1] // 64)
 
 
 def _told(allotment: Allotment, plan: Plan, budget: str) -> str:

@@ -289,8 +289,8 @@ def _areas(y_true: Indices, proba: Floats, weight: Weight) -> tuple[Floats, Floa
     n_classes = proba.shape[1]
     area, average = np.full(n_classes, np.nan), np.full(n_classes, np.nan)
     for class_idx in range(n_classes):
-        found = _found_by_threshold(y_true == class_idx, proba[:, class_idx], weight)
-        area[class_idx], average[class_idx] = rank_scores(*found)
+        true, false, _ = found_by_threshold(y_true == class_idx, proba[:, class_idx], weight)
+        area[class_idx], average[class_idx] = rank_scores(true, false)
     if n_classes == 2:
         average[0] = np.nan  # by custom the figure of two classes is that of class 1
     return area, average
@@ -317,14 +317,25 @@ def rank_scores(true: Floats, false: Floats) -> tuple[Floats, Floats]:
     return area, np.where(all_false > 0, average, np.nan)
 
 
-def _found_by_threshold(
-    is_class: NDArray[np.bool_], score: Floats, weight: Weight
-) -> tuple[Floats, Floats]:
+def found_by_threshold(
+    is_class: NDArray[np.bool_], score: Floats, weight: Weight = None
+) -> tuple[Floats, Floats, Floats]:
+    """Count rows of the class and of others at or above each distinct score, falling.
+
+    Args:
+        is_class: Whether a row is of the class, (N,).
+        score: What the rows are ordered by, (N,).
+        weight: Weight of each row, (N,); None for 1.
+
+    Returns:
+        Rows of the class, rows of others, and the T distinct scores, (T,) each.
+    """
     order = np.argsort(-score)
-    ends = threshold_ends(score[order])
+    falling = score[order]
+    ends = threshold_ends(falling)
     own = is_class[order].astype(np.float64)
     weight = np.ones(len(own)) if weight is None else weight[order]
-    return np.cumsum(own * weight)[ends], np.cumsum((1 - own) * weight)[ends]
+    return np.cumsum(own * weight)[ends], np.cumsum((1 - own) * weight)[ends], falling[ends]
 
 
 def threshold_ends(falling: Floats) -> Indices:

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from assay.amounts import parse_duration, parse_size
+from assay.rules import parse_abstention, parse_threshold
 from assay.toml_text import plain_value
 
 Auto = Literal["auto"]
@@ -39,6 +40,18 @@ Init = Literal[
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta"]
 ScheduleName = Literal[
     "constant", "linear", "cosine", "step", "exponential", "one_cycle", "flat_cosine", "coslog4"
+]
+CandidateName = Literal["logistic", "boosting"]
+Prefer = Literal["accuracy", "simple", "network", "boosting", "logistic"]
+Metric = Literal[
+    "log_loss",
+    "brier",
+    "accuracy",
+    "balanced_accuracy",
+    "f1_macro",
+    "matthews",
+    "auroc",
+    "average_precision",
 ]
 NumericScale = Literal["robust", "standard", "minmax", "divide", "none"]
 CategoricalEncoding = Literal[
@@ -210,8 +223,17 @@ class EncodeRecipe(Section):
 
 
 class ModelRecipe(Section):
-    """The network each member is."""
+    """What is shipped, and the network each member is."""
 
+    candidates: tuple[CandidateName, ...] = Field(
+        ("logistic", "boosting"),
+        description="simpler models to fit on the same folds, to compare and to blend with",
+    )
+    prefer: Prefer = Field(
+        "accuracy",
+        description="what ships: accuracy: the blend or its best part, by log loss; simple: the "
+        "simplest within one standard error of the best; or network, boosting, logistic",
+    )
     hidden: Auto | tuple[PositiveInt, ...] = Field(
         "auto",
         description="widths of hidden layers; auto: 3 of 128 up to 20,000 rows, else 3 of 256",
@@ -317,6 +339,50 @@ class EvaluateRecipe(Section):
     bootstrap: Annotated[int, Field(ge=100, le=100_000)] = Field(
         1000, description="resamples behind an interval"
     )
+    findings: bool = Field(
+        True, description="look for leaks, copies, groups and the like in the table, and warn"
+    )
+    metric: Metric = Field(
+        "log_loss", description="what candidates are compared by; what ships is chosen by log loss"
+    )
+
+
+def _checked_threshold(text: str) -> str:
+    return str(parse_threshold(text))
+
+
+def _checked_abstention(text: str) -> str:
+    return str(parse_abstention(text))
+
+
+class DecideRecipe(Section):
+    """What is decided from probabilities, and how sure it must be."""
+
+    threshold: Annotated[str, AfterValidator(_checked_threshold)] = Field(
+        "auto",
+        description="one class against the rest, by f1, youden, balanced_accuracy, "
+        "precision>=0.9, recall>=0.8 or top 5%; none; auto: f1 where there are two classes",
+    )
+    positive: str = Field(
+        "", description="the class that the threshold is for; the rarer of two when empty"
+    )
+    cost: dict[str, dict[str, float]] = Field(
+        {}, description="cost.TRUE.DECIDED: what it costs; being right costs 0 where not given"
+    )
+    coverage: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.9, description="share of rows whose set of classes shall hold the true one, in (0, 1)"
+    )
+    each_class: Auto | bool = Field(
+        "auto", description="keep the coverage in each class; auto: where one of two is rare"
+    )
+    abstain: Annotated[str, AfterValidator(_checked_abstention)] = Field(
+        "accuracy>=0.95",
+        description="who gets a label: as many of the surest rows as keep accuracy>=0.95 or "
+        "fill answered>=0.8; or those with probability>=0.8, cost<=2, or a set of one class: set",
+    )
+    priors: dict[str, Annotated[float, Field(gt=0.0, lt=1.0)]] = Field(
+        {}, description="shares of the classes where the model will be used, if they differ"
+    )
 
 
 class PredictRecipe(Section):
@@ -324,4 +390,7 @@ class PredictRecipe(Section):
 
     missing_columns: Literal["error", "fill"] = Field(
         "error", description="a column absent from a new table: an error, or all missing"
+    )
+    invalid: Literal["error", "missing"] = Field(
+        "error", description="a cell of a new table that does not fit its column's kind"
     )

@@ -4,20 +4,15 @@ Comes in: a source and a recipe. Goes out: everything that a model file holds.
 """
 
 import time
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
-from assay.evaluate.population import Judge, check_parity
+from assay.candidates import Rival, fit_rivals
+from assay.judging import Trained, judge_training
 from assay.ledger import Ledger
 from assay.limits import Limits, Prepared
-from assay.nn.core_graph import build_core_graph
-from assay.nn.network import Network
-from assay.predict import Predictor
 from assay.recipe import Recipe
-from assay.samples import HeldOutRows, Samples, held_out, read_samples, read_test
+from assay.samples import Samples, read_samples, read_test
 from assay.training.budget import TimeBudget
 from assay.training.device import choose_device
 from assay.training.history import History, Observer
@@ -25,25 +20,6 @@ from assay.training.loop import train_population
 from assay.training.memory import check_source, telling_when_out_of_memory
 from assay.training.plan import Clock
 from assay.training.setup import Setup, without_diverged
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The outcome of a training.
-
-    Attributes:
-        predictor: What predicts.
-        ledger: Decisions about the data.
-        evaluation: Scores with intervals, as plain data.
-        members: Weights and fitted statistics by name, leading axis K.
-        typical: Quantiles of the numeric raw columns, for golden rows.
-    """
-
-    predictor: Predictor
-    ledger: Ledger
-    evaluation: dict[str, Any]
-    members: dict[str, np.ndarray]
-    typical: dict[str, list[float]]
 
 
 def run(
@@ -80,8 +56,12 @@ def run(
         samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)
         test = None if test_source is None else read_test(test_source, samples, recipe, ledger)
         n_test = int(samples.split.test.sum()) if test is None else len(test.y)
-        prepared = limits.prepare(samples, device, n_test=n_test)
+        setup = limits.set_up(samples, device)
         del samples
+
+        rivals = _fit_rivals(setup, recipe, limits, ledger, observer)
+        prepared = limits.plan(setup, n_test=n_test)
+        del setup
 
         observer.on_stage("training")
         if prepared.told:
@@ -89,7 +69,19 @@ def run(
         setup, history = _train(prepared, recipe, limits, ledger, observer)
 
         observer.on_stage("evaluating")
-        return _judged(setup, history, prepared, recipe, ledger, test)
+        return judge_training(setup, rivals, history, prepared, recipe, limits, ledger, test=test)
+
+
+def _fit_rivals(
+    setup: Setup, recipe: Recipe, limits: Limits, ledger: Ledger, observer: Observer
+) -> tuple[Rival, ...]:
+    """Fit simpler candidates on the same folds; none where no row is left out."""
+    names = limits.affordable_candidates(setup)
+    if names:
+        observer.on_stage("fitting simpler models")
+    elif not setup.samples.split.validation.any():
+        return ()
+    return fit_rivals(setup, recipe, ledger, names=names)
 
 
 def _train(
@@ -134,48 +126,3 @@ def _tell_diverged(
             why="the networks that had left them out diverged",
             undo="train.learning_rate, smaller",
         )
-
-
-def _judged(
-    setup: Setup,
-    history: History,
-    prepared: Prepared,
-    recipe: Recipe,
-    ledger: Ledger,
-    test: HeldOutRows | None,
-) -> Trained:
-    """Evaluate and assemble."""
-    samples, network, lesson = setup.samples, setup.network, setup.lesson
-    judge = Judge(
-        network, lesson, samples, recipe.model_copy(update={"evaluate": prepared.evaluate})
-    )
-    graph = build_core_graph(network, judge.calibration)
-    predictor = Predictor(samples.preparation, samples.encoder, samples.target, graph, recipe)
-    check_parity(predictor.core, network, lesson.rows, judge.calibration)
-    evaluation = {
-        "classes": list(samples.target.classes),
-        "n_rows": len(samples.y),
-        "calibration": asdict(judge.calibration),
-        "train": judge.learnt_rows(prepared.n_learnt),
-        "training": _describe_training(network, history, recipe),
-    }
-    if samples.split.validation.any():
-        evaluation["validation"] = judge.left_out_rows()
-    if samples.split.test.any():
-        test = held_out(samples)
-    if test is not None:
-        evaluation["test"] = judge.test_rows(predictor.core, test)
-    return Trained(predictor, ledger, evaluation, network.arrays(), samples.typical)
-
-
-def _describe_training(network: Network, history: History, recipe: Recipe) -> dict[str, Any]:
-    per_member = [p[0].numel() for p in network.parameters() if p.requires_grad]
-    return {
-        "n_members": network.n_members,
-        "n_inputs": network.n_inputs,
-        "n_parameters_per_member": sum(per_member),
-        "n_epochs_run": len(history.train_loss),
-        "seed": recipe.seed,
-        "torch_version": torch.__version__,
-        "history": history.to_dict(),
-    }

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from assay.core import CoreGraph
+from assay.decide import Decisions
 from assay.derive import derive, referenced_columns
 from assay.encode.arrays import Arrays
 from assay.encode.table_encoder import TableEncoder
@@ -96,10 +97,20 @@ class Preparation:
             UserError: A missing column, a cell that does not fit its column's
                 kind, or an expression that fails.
         """
+        cast = self.cast(raw, recipe, is_training=is_training, gives_up=gives_up)
+        return self.finish(cast, recipe, is_training=is_training)
+
+    def cast(
+        self, raw: Table, recipe: Recipe, *, is_training: bool, gives_up: bool = False
+    ) -> Table:
+        """Cast the raw columns: the first half of `apply`, which tells the rest."""
         self._check_read(raw, recipe)
-        typed = apply_schema(
+        return apply_schema(
             raw, self.raw_schema, recipe, is_training=is_training, gives_up=gives_up
         )
+
+    def finish(self, typed: Table, recipe: Recipe, *, is_training: bool) -> Table:
+        """Derive new columns from cast ones and cast those: the second half of `apply`."""
         if self.expressions:
             new_columns = _derived(typed, self.expressions)
             cast = apply_schema(new_columns, self.derived_schema, recipe, is_training=is_training)
@@ -173,6 +184,8 @@ class Predictor:
         target: Class names.
         graph: The serialised core graph.
         recipe: The choices it was trained with.
+        decisions: What turns probabilities into decisions; None in files of earlier
+            releases.
     """
 
     preparation: Preparation
@@ -180,6 +193,7 @@ class Predictor:
     target: TargetEncoder
     graph: bytes
     recipe: Recipe
+    decisions: Decisions | None = None
 
     @cached_property
     def core(self) -> CoreGraph:

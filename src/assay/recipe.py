@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from assay.errors import UserError, did_you_mean
 from assay.options import (
     ColumnEncoding,
+    DecideRecipe,
     EncodeRecipe,
     EvaluateRecipe,
     ModelRecipe,
@@ -60,6 +61,7 @@ class Recipe(Section):
     model: ModelRecipe = ModelRecipe()
     train: TrainRecipe = TrainRecipe()
     evaluate: EvaluateRecipe = EvaluateRecipe()
+    decide: DecideRecipe = DecideRecipe()
     predict: PredictRecipe = PredictRecipe()
 
     @model_validator(mode="wrap")
@@ -125,6 +127,29 @@ class Recipe(Section):
         return render_toml(self)
 
 
+def recipe_changes(recipe: Recipe) -> dict[str, Any]:
+    """Return the options that differ from the default recipe, by dotted name.
+
+    Example:
+        >>> recipe_changes(Recipe().with_options({"train.epochs": 5}))
+        {'train.epochs': 5}
+    """
+    default = _flat(Recipe.from_dict({}).to_dict())
+    return {
+        key: value for key, value in _flat(recipe.to_dict()).items() if default.get(key) != value
+    }
+
+
+def _flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
 def _option_value(path: list[str], text: str) -> Any:
     """Read text as TOML, but keep it where the option itself is text: target=2024."""
     value = read_value(text)
@@ -158,7 +183,7 @@ def _user_error(details: list[ErrorDetails], where: str) -> UserError:
 
 def _option_path(path: list[str]) -> list[str]:
     """Cut a path of pydantic's behind the option that it leads to."""
-    if path[:2] == ["encode", "columns"]:
+    if path[:2] in (["encode", "columns"], ["decide", "cost"], ["decide", "priors"]):
         return path[:4]
     return path[: 2 if path and path[0] in (*_sections(), "kinds", "derive") else 1]
 

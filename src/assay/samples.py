@@ -5,22 +5,28 @@ learns from which. Training starts from here; the raw and the typed table are go
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from assay.deal import duplicate_groups, must_repeat
+from assay.deal import duplicate_groups, must_repeat, sample_rows
+from assay.decide import plan_decisions
 from assay.encode import Arrays, TableEncoder, TargetEncoder, take_labelled
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.predict import Preparation
+from assay.profile import Finding, examine
 from assay.read import read_table
 from assay.recipe import Recipe
+from assay.reference import Reference
 from assay.roles import Roles, read_roles
 from assay.schema import Kind
 from assay.split import Split, make_split
 from assay.table import Table
+
+_RAW_ROWS = 2_500  # kept as read, to explain the model by
+_RAW_CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,12 @@ class Samples:
         y: Class indices, shape (N,).
         split: Who learns from which rows.
         roles: Groups, time and weights of the rows.
-        typical: Quantiles of the numeric raw columns, for golden rows.
+        reference: The table's columns, summed up.
         row_hashes: Of the features of each row, shape (N,), uint64; empty where equal
             rows are bound to occur.
+        raw: A random sample of the rows as they were read, to explain the model by.
+        raw_idx: Which rows these are, shape (M,), rising.
+        findings: What a person should know of the table before believing a score.
     """
 
     target: TargetEncoder
@@ -47,8 +56,11 @@ class Samples:
     y: np.ndarray
     split: Split
     roles: Roles
-    typical: dict[str, list[float]]
+    reference: Reference
     row_hashes: np.ndarray
+    raw: Table
+    raw_idx: np.ndarray
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,9 @@ class _Typed:
     table: Table
     y: np.ndarray
     roles: Roles
+    reference: Reference
+    raw: Table
+    raw_idx: np.ndarray
 
 
 def read_samples(
@@ -86,6 +101,8 @@ def read_samples(
         UserError: Anything about the data or the recipe that the caller can mend.
     """
     typed = _read_typed(source, recipe, ledger, on_stage=on_stage)
+    counts = np.bincount(typed.y, minlength=typed.target.n_classes)
+    plan_decisions(recipe.decide, typed.target.classes, counts)  # mistakes are told before training
     features = typed.table.frame.select([spec.name for spec in typed.preparation.schema.features])
     is_grid = must_repeat(features, typed.preparation.schema)
     split = make_split(
@@ -102,7 +119,8 @@ def read_samples(
     _tell_copies(features, ledger, is_grid=is_grid)
     row_hashes = np.zeros(0, np.uint64) if is_grid else features.hash_rows().to_numpy()
     del features
-    return _encode(typed, split, row_hashes, recipe, ledger)
+    findings = _examine(typed, row_hashes, recipe) if recipe.evaluate.findings else ()
+    return replace(_encode(typed, split, row_hashes, recipe, ledger), findings=findings)
 
 
 def read_test(source: object, samples: Samples, recipe: Recipe, ledger: Ledger) -> HeldOutRows:
@@ -158,9 +176,20 @@ def _read_typed(
             where=features.source,
             fix="'assay inspect' tells why each column is set aside; kinds.NAME overrides it",
         )
+    raw, raw_idx = _sampled(features, preparation)
     # `features` is a frame of its own: the caller's table keeps its columns.
-    typed = preparation.apply(features, recipe, is_training=True, gives_up=True)
-    return _Typed(target, preparation, typed, y, roles)
+    cast = preparation.cast(features, recipe, is_training=True, gives_up=True)
+    reference = Reference.fit(cast, preparation.raw_schema)
+    typed = preparation.finish(cast, recipe, is_training=True)
+    return _Typed(target, preparation, typed, y, roles, reference, raw, raw_idx)
+
+
+def _sampled(features: Table, preparation: Preparation) -> tuple[Table, np.ndarray]:
+    """Return some raw rows, with the columns that the model reads, and their numbers."""
+    names = [name for name in features.names if name in set(preparation.raw_schema.names)]
+    n_rows = min(_RAW_ROWS, _RAW_CELLS // max(len(names), 1))
+    row_idx = np.arange(features.n_rows)[sample_rows(features.n_rows, n_rows)]
+    return features.with_frame(features.frame.select(names)).take(row_idx), row_idx
 
 
 def _fit_target(table: Table, recipe: Recipe) -> TargetEncoder:
@@ -203,6 +232,19 @@ def _tell_copies(features: pl.DataFrame, ledger: Ledger, *, is_grid: bool) -> No
         )
 
 
+def _examine(typed: _Typed, row_hashes: np.ndarray, recipe: Recipe) -> tuple[Finding, ...]:
+    return examine(
+        typed.table.frame.drop(list(typed.roles.names), strict=False),
+        typed.preparation.schema,
+        typed.y,
+        typed.target.classes,
+        n_folds=recipe.split.folds,
+        has_groups=typed.roles.groups is not None,
+        has_time=typed.roles.time is not None,
+        row_hashes=row_hashes,
+    )
+
+
 def _encode(
     typed: _Typed, split: Split, row_hashes: np.ndarray, recipe: Recipe, ledger: Ledger
 ) -> Samples:
@@ -213,7 +255,6 @@ def _encode(
     n_classes = typed.target.n_classes
     encoder = TableEncoder.fit(learnable, schema, recipe.encode, ledger, n_classes=n_classes)
     del learnable
-    typical = _typical(table, typed.preparation)
     arrays = encoder.transform(table, gives_up=True)
     typed.table = table.take(np.zeros(0, dtype=np.int64))
     return Samples(
@@ -224,18 +265,8 @@ def _encode(
         typed.y,
         split,
         typed.roles,
-        typical,
+        typed.reference,
         row_hashes,
+        typed.raw,
+        typed.raw_idx,
     )
-
-
-def _typical(typed: Table, preparation: Preparation) -> dict[str, list[float]]:
-    """Return three quantiles of each numeric column that is read and kept."""
-    typical, kept = {}, set(typed.names)
-    for spec in preparation.raw_schema.columns:
-        if spec.kind == Kind.NUMERIC and spec.name in kept:
-            values = typed.column(spec.name).drop_nulls().cast(pl.Float64).to_numpy()
-            values = values[np.isfinite(values)]
-            found = np.quantile(values, (0.25, 0.5, 0.75)) if len(values) else []
-            typical[spec.name] = [float(value) for value in found]
-    return typical

@@ -4,10 +4,11 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, time
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from assay.errors import UserError
@@ -148,7 +149,7 @@ def _section_lines(name: str, section: BaseModel) -> list[str]:
     lines: list[str] = []
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
-        if not isinstance(value, dict):
+        if not _holds_sections(field):
             lines.append(_option_line(key, value, field.description))
             continue
         for column, choices in value.items():
@@ -156,6 +157,12 @@ def _section_lines(name: str, section: BaseModel) -> list[str]:
             chosen = choices.model_dump(exclude_none=True)
             lines += [f"{option} = {_toml_text(item)}" for option, item in chosen.items()]
     return lines
+
+
+def _holds_sections(field: FieldInfo) -> bool:
+    """Whether an option maps names to options, such as those of single columns."""
+    kinds = get_args(field.annotation)
+    return bool(kinds) and isinstance(kinds[-1], type) and issubclass(kinds[-1], BaseModel)
 
 
 def _option_line(name: str, value: Any, description: str | None) -> str:
@@ -177,6 +184,9 @@ def _toml_text(value: Any) -> str:
         return repr(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_text(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        pairs = [f"{_toml_key(key)} = {_toml_text(item)}" for key, item in value.items()]
+        return "{" + ", ".join(pairs) + "}"
     # A TOML string is a JSON string, but for one control character.
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 

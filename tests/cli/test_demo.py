@@ -47,7 +47,7 @@ def test_titanic_writes_table_model_and_predictions(run, tmp_path, monkeypatch, 
     result = run("demo", "titanic")
     assert result.status == 0
     folder = tmp_path / "assay-demo-titanic"
-    names = {"titanic.csv", "passengers.csv", "titanic.assay", "predictions.csv"}
+    names = {"titanic.csv", "passengers.csv", "titanic.assay", "titanic.html", "predictions.csv"}
     assert {path.name for path in folder.iterdir()} == names
     assert "$ assay train assay-demo-titanic/titanic.csv --recipe titanic" in result.out
     assert re.search(r"Accuracy of one network .*: 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", result.out)
@@ -62,7 +62,9 @@ def test_people_is_tested_and_answers_for_one_person(run, tmp_path, brief):
     folder = tmp_path / "a folder"
     result = run("demo", "people", "--folder", folder)
     assert result.status == 0
-    names = {"people_train.csv", "people_test.csv", "people.assay", "predictions.csv"}
+    names = {
+        "people_train.csv", "people_test.csv", "people.assay", "people.html", "predictions.csv"
+    }  # fmt: skip
     assert {path.name for path in folder.iterdir()} == names
     assert "Scores of 40 test rows that no network saw" in result.out
     answer = json.loads(re.search(r"^\{$.*?^\}$", result.out, re.DOTALL | re.MULTILINE).group())

@@ -118,7 +118,9 @@ def test_interrupted_training_leaves_no_file(start, fruit, tmp_path, quick):
     args = ["train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", *quick]
     args += ["--set", "train.epochs=100000", "--set", "train.patience=0"]
     process = start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    seen = [process.stderr.readline() for _ in range(3)]  # two lines of stages, and the first epoch
+    seen = [
+        process.stderr.readline() for _ in range(4)
+    ]  # three lines of stages, and the first epoch
     assert seen[-1].startswith(b"epoch 1/100000")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)

@@ -58,3 +58,52 @@ def test_table_without_the_target_is_refused(run, model, tmp_path):
     result = run("evaluate", model, table)
     assert (result.status, result.out) == (2, "")
     assert "there is no column 'fruit'" in result.err
+
+
+def test_the_promise_and_drift_are_told(run, model, fruit):
+    out = run("evaluate", model, fruit).out
+    assert re.search(r"\nPromise\n  (within|above) what was promised by rows left out", out)
+    assert re.search(r"\nDrift\n  none in \d columns, compared with the training table", out)
+    document = json.loads(run("evaluate", model, fruit, "--json").out)
+    assert document["promise"]["part"] == "validation"
+    assert [one["column"] for one in document["drift"]] == ["weight", "colour", "predicted class"]
+    assert load(model).drift(fruit) == document["drift"]
+
+
+def test_columns_that_have_drifted_are_listed(run, model, fruit, tmp_path):
+    table = tmp_path / "moved.csv"
+    lines = fruit.read_text(encoding="utf-8").replace("red", "blue").replace(",1", ",9")
+    table.write_text(lines, encoding="utf-8")
+    out = run("evaluate", model, table).out
+    assert re.search(r"Drift: [12] of \d columns", out)
+    assert re.search(r"weight +\d\.\d\d +median ", out)
+
+
+def test_few_rows_are_not_compared(run, model, fruit, tmp_path):
+    table = tmp_path / "few.csv"
+    table.write_text("\n".join(fruit.read_text(encoding="utf-8").split("\n")[:11]) + "\n")
+    out = run("evaluate", model, table).out
+    assert "not compared with what was promised: 10 rows are too few, 20 are needed" in out
+    assert "10 rows are too few to tell, 50 are needed" in out
+
+
+def test_one_class_only_shows_no_undefined_score(run, model, fruit, tmp_path):
+    table = tmp_path / "apples.csv"
+    table.write_text(fruit.read_text(encoding="utf-8").replace("pear", "apple"))
+    result = run("evaluate", model, table)
+    assert result.status == 0
+    assert "AUROC" not in result.out
+    assert "nan" not in result.out.lower()
+    assert "not compared with what was promised: all rows are of the class 'apple'" in result.out
+    scores = json.loads(run("evaluate", model, table, "--json").out)["scores"]
+    assert scores["auroc"] == {"estimate": None, "low": None, "high": None}
+
+
+def test_unknown_classes_are_counted(run, model, fruit, tmp_path):
+    table = tmp_path / "plums.csv"
+    table.write_text(fruit.read_text(encoding="utf-8").replace("pear", "plum"))
+    result = run("evaluate", model, table)
+    assert (result.status, result.out) == (2, "")
+    assert (
+        "knows no class 'plum'; 20 of 60 rows are of this class. Known: apple, pear." in result.err
+    )

@@ -64,9 +64,10 @@ def test_copies_of_rows_are_a_finding(run, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("\n".join(["age,town,y", *rows, *rows[:3], rows[0]]) + "\n")
     found = json.loads(run("inspect", table, "--target", "y", "--json").out)
-    (finding,) = found["findings"]
-    assert (finding["where"], finding["what"]) == ("t.csv", "4 rows are copies of others")
-    assert "4 rows are copies of others" in run("inspect", table, "--target", "y").out
+    (finding,) = [one for one in found["findings"] if one["kind"] == "duplicates"]
+    assert (finding["where"], finding["severity"]) == ("rows", "low")
+    assert finding["what"].startswith("4 rows are copies of others")
+    assert "low: rows: 4 rows are copies of others" in run("inspect", table, "--target", "y").out
 
 
 def test_rows_that_are_bound_to_repeat_are_no_finding(run, tmp_path):
@@ -82,12 +83,14 @@ def test_no_usable_column_is_a_finding(run, tmp_path):
     result = run("inspect", table, "--target", "y")
     assert result.status == 0
     assert "k: column set aside" in result.out
-    assert "t.csv: no usable column, training stops" in result.out
+    assert "high: t.csv: no usable column, training stops" in result.out
     alone = tmp_path / "y.csv"
     alone.write_text("y\na\nb\na\n")
     found = json.loads(run("inspect", alone, "--target", "y", "--json").out)
     assert (found["n_rows"], found["columns"]) == (3, [])
-    assert [finding["what"] for finding in found["findings"]] == ["no usable column"]
+    assert [finding["what"] for finding in found["findings"]] == [
+        "no usable column, training stops"
+    ]
 
 
 def test_infinite_numbers_are_a_finding_unless_they_count_as_missing(run, tmp_path):
@@ -96,8 +99,8 @@ def test_infinite_numbers_are_a_finding_unless_they_count_as_missing(run, tmp_pa
     table.write_text("\n".join(["x,y", *(f"{cell},{'ab'[i % 2]}" for i, cell in enumerate(cells))]))
     result = run("inspect", table, "--target", "y")
     assert result.status == 0
-    told = 'x: 1 infinite number, training stops there [read.infinite = "missing"]'
-    assert told in result.out
+    assert "high: x: 1 infinite number, training stops there" in result.out
+    assert '[read.infinite = "missing"]' in result.out
     args = ["--target", "y", "--set", "read.infinite=missing", "--json"]
     tolerant = json.loads(run("inspect", table, *args).out)
     assert tolerant["findings"] == []
@@ -108,6 +111,28 @@ def test_the_target_as_a_group_is_told_to_be_the_target(run, fruit):
     result = run("inspect", fruit, "--target", "fruit", "--set", "split.group=fruit")
     assert (result.status, result.out) == (2, "")
     assert "'fruit' is the target, it cannot be the group too" in result.err
+
+
+def test_a_leak_is_named_with_the_option_against_it(run, tmp_path):
+    table = tmp_path / "t.csv"
+    rows = [f"{idx * 7 % 11}.5,{'ab'[idx % 3 % 2]},{'np'[idx % 3 % 2]}" for idx in range(120)]
+    table.write_text("\n".join(["x,code,y", *rows]) + "\n")
+    found = json.loads(run("inspect", table, "--target", "y", "--json").out)
+    leak = found["findings"][0]
+    assert (leak["kind"], leak["severity"], leak["where"]) == ("leak", "high", "code")
+    assert leak["option"] == 'drop = ["code"]'
+    assert "'a' means 'n', 'b' means 'p'" in leak["what"]
+    assert "high: code:" in run("inspect", table, "--target", "y").out
+    off = ["--target", "y", "--set", "evaluate.findings=false", "--json"]
+    assert json.loads(run("inspect", table, *off).out)["findings"] == []
+
+
+def test_a_target_that_cannot_be_trained_on_is_a_finding(run, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["x,y", *(f"{idx % 5}.5,only" for idx in range(30))]) + "\n")
+    found = json.loads(run("inspect", table, "--target", "y", "--json").out)
+    assert (found["findings"][0]["kind"], found["findings"][0]["where"]) == ("target", "y")
+    assert "one class only" in found["findings"][0]["what"]
 
 
 def test_quiet_tells_the_same(run, fruit):

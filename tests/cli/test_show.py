@@ -2,8 +2,7 @@
 
 import json
 
-from assay.cli.show import recipe_changes
-from assay.recipe import Recipe
+from assay.recipe import Recipe, recipe_changes
 from assay.version import __version__
 
 

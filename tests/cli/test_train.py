@@ -20,17 +20,20 @@ def test_summary_tells_data_decisions_scores_and_file(run, fruit, tmp_path, quic
     assert "60 rows to learn from" in result.out
     assert "target 'fruit', 2 classes: apple (40), pear (20)" in result.out
     assert "id: column set aside, identifier" in result.out
-    assert re.search(rf"  accuracy +{SCORE} +0\.667", result.out)
-    assert re.search(rf"one network alone \[lowest, highest\]: accuracy {SCORE}", result.out)
-    assert result.out.endswith(f"Written {path}\n")
-    assert len(result.out.splitlines()) <= 20
+    assert (
+        len(re.findall(rf"^→ [a-z ]+ +{SCORE} +{SCORE} +{SCORE}$", result.out, re.MULTILINE)) == 1
+    )
+    assert "Verdict\n" in result.out
+    assert result.out.endswith(f"Written {path} and {tmp_path / 'm.html'}\n")
+    assert sum(line != "" for line in result.out.splitlines()) <= 22
     assert load(path).target == "fruit"
 
 
 def test_no_score_stands_without_its_range(run, fruit, tmp_path, quick):
     out = run("train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", *quick).out
-    for name in ("accuracy", "balanced accuracy", "log loss", "AUROC"):
-        assert re.search(rf"^  {name} +{SCORE}", out, flags=re.MULTILINE)
+    assert re.search(r"candidate +log loss +accuracy +AUROC", out)
+    for name in ("class shares alone", "logistic regression", "boosting", "network"):
+        assert re.search(rf"^[→ ] {name} +{SCORE} +{SCORE} +{SCORE}$", out, flags=re.MULTILINE)
 
 
 def test_progress_goes_to_standard_error(run, fruit, tmp_path, quick):
@@ -60,7 +63,7 @@ def test_quiet_json_is_the_document_alone(run, fruit, tmp_path, quick):
     result = run(
         "train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", "-q", "--json", *quick
     )
-    assert set(json.loads(result.out)) == {"model", "evaluation", "ledger"}
+    assert set(json.loads(result.out)) == {"model", "evaluation", "ledger", "report"}
     assert result.err == ""
 
 
@@ -69,7 +72,7 @@ def test_a_hyphen_writes_the_model_to_standard_output(start, fruit, tmp_path, qu
     process = start(*args, "-o", "-", cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert run(*args, "-o", tmp_path / "m.assay", "-q").status == 0
+    assert run(*args, "-o", tmp_path / "m.assay", "-q", "--no-report").status == 0
     assert out == (tmp_path / "m.assay").read_bytes()
     assert b"60 rows to learn from" in err
     assert err.endswith(b"Written to standard output\n")
@@ -275,5 +278,5 @@ def test_mistakes_are_told_in_one_line(run, fruit, tmp_path, args, said):
 def test_long_ledger_is_cut_and_says_where_the_rest_is():
     entry = {"what": "column dropped", "where": "x", "why": "named in the recipe", "undo": "drop"}
     lines = ledger_lines([entry] * 9, "m.assay")
-    assert len(lines) == 8
-    assert lines[-1] == "  and 3 more: assay show m.assay"
+    assert len(lines) == 5
+    assert lines[-1] == "  and 6 more: assay show m.assay"

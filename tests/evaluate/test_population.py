@@ -1,22 +1,26 @@
-"""The judge of a population: what is shipped is what was trained and tested."""
+"""The judge of a training: what is shipped is what was trained and tested."""
+
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
+from assay.candidates import Rival, fit_rivals
 from assay.core import CoreGraph
 from assay.errors import InternalError
-from assay.evaluate.population import Judge, _fitted, calibrated, check_parity
+from assay.evaluate.left_out import predict_left_out
+from assay.evaluate.mixture import Mixture
+from assay.evaluate.population import Judge, check_parity
 from assay.ledger import Ledger
-from assay.nn.core_graph import Calibration, build_core_graph
-from assay.nn.network import Network
+from assay.nn.core_graph import Calibration
 from assay.recipe import Recipe
-from assay.samples import Samples, held_out, read_samples
+from assay.samples import held_out, read_samples
 from assay.training.history import Silent
 from assay.training.loop import train_population
 from assay.training.predictions import out_of_fold
-from assay.training.rows import EncodedRows, Lesson, RowSet
+from assay.training.setup import Setup, set_up
 
 RECIPE = Recipe().with_options(
     {
@@ -29,69 +33,109 @@ RECIPE = Recipe().with_options(
         "evaluate.bootstrap": 100,
     }
 )
+NETWORK_ALONE = RECIPE.with_options({"model.prefer": "network"})
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def trained() -> tuple[Network, Lesson, Samples]:
+def setup() -> Setup:
     rng = np.random.default_rng(0)
     x = rng.normal(size=200)
-    frame = pl.DataFrame({"x": x, "z": rng.normal(size=200), "y": (x > 0).astype(int)})
+    y = (x + rng.normal(size=200) > 0).astype(int)
+    frame = pl.DataFrame({"x": x, "z": rng.normal(size=200), "y": y})
     samples = read_samples(frame, RECIPE, Ledger(), on_stage=lambda name: None)
-    network = Network(samples.encoder, RECIPE.model, n_members=3, n_classes=2, seed=0)
-    network.fit(samples.arrays, samples.split.train)
-    rows = EncodedRows(network, samples.arrays, torch.device("cpu"))
-    validation = RowSet.of(samples.split.validation)
-    train = RowSet.of(samples.split.train)
-    lesson = Lesson(rows, torch.from_numpy(samples.y), train, validation, (0, 0, 0))
-    train_population(network, lesson, RECIPE.train, seed=0, observer=Silent())
-    return network, lesson, samples
+    made = set_up(samples, RECIPE, CPU)
+    train_population(made.network, made.lesson, RECIPE.train, seed=0, observer=Silent())
+    return made
 
 
-def test_every_row_is_judged_once_and_by_members_that_left_it_out(trained):
-    network, lesson, samples = trained
-    judge = Judge(network, lesson, samples, RECIPE)
-    judged = judge.left_out_rows()
+@pytest.fixture(scope="module")
+def rivals(setup) -> tuple[Rival, ...]:
+    return fit_rivals(setup, RECIPE, Ledger(), max_iterations=20)
+
+
+def test_every_row_is_judged_once_and_by_members_that_left_it_out(setup, rivals):
+    judged = Judge(setup, rivals, NETWORK_ALONE).left_out_rows()
     assert judged["n_rows"] == 150
-    oof = out_of_fold(network, lesson.rows, lesson.validation)
-    right = oof.argmax(axis=1) == samples.y
-    expected = right[np.isfinite(oof[:, 0])].mean()
+    (oof,) = out_of_fold(setup.network, setup.lesson.rows, setup.lesson.validation, (0, 0, 0))
+    is_judged = np.isfinite(oof[:, 0])
+    expected = (oof.argmax(axis=1) == setup.samples.y)[is_judged].mean()
     assert judged["scores"]["accuracy"]["estimate"] == pytest.approx(expected)
     assert judged["members"]["accuracy"]["low"] <= expected <= judged["members"]["accuracy"]["high"]
 
 
-def test_held_out_rows_are_judged_by_the_core_graph(trained):
-    network, lesson, samples = trained
-    judge = Judge(network, lesson, samples, RECIPE)
-    core = CoreGraph(build_core_graph(network, judge.calibration))
-    judged = judge.test_rows(core, held_out(samples))
-    right = core.run(held_out(samples).arrays).argmax(axis=1) == held_out(samples).y
+def test_held_out_rows_are_judged_by_the_core_graph(setup, rivals):
+    judge = Judge(setup, rivals, RECIPE)
+    core, test = CoreGraph(judge.core_graph()), held_out(setup.samples)
+    judged = judge.test_rows(core, test)
+    right = core.run(test.arrays).argmax(axis=1) == test.y
     assert judged["n_rows"] == 50
     assert judged["scores"]["accuracy"]["estimate"] == pytest.approx(right.mean())
 
 
-def test_no_calibration_leaves_probabilities_as_they_are(trained):
-    network, lesson, samples = trained
-    plain = RECIPE.with_options({"evaluate.calibration": "none"})
-    assert Judge(network, lesson, samples, plain).calibration == Calibration()
-    proba = np.array([[0.2, 0.8]])
-    np.testing.assert_allclose(calibrated(proba, Calibration()), proba)
+def test_no_calibration_leaves_probabilities_as_they_are(setup, rivals):
+    plain = NETWORK_ALONE.with_options({"evaluate.calibration": "none"})
+    judge = Judge(setup, rivals, plain)
+    assert judge.mixture == Mixture({"network": 1.0}, Calibration())
+    (oof,) = out_of_fold(setup.network, setup.lesson.rows, setup.lesson.validation, (0, 0, 0))
+    np.testing.assert_allclose(judge.contest.proba, np.exp(oof[judge.contest.row_idx]), atol=1e-9)
 
 
-def test_a_graph_that_differs_from_the_network_is_not_shipped(trained):
-    network, lesson, _ = trained
-    calibration = Calibration(1.5, 0.01)
-    core = CoreGraph(build_core_graph(network, calibration))
-    check_parity(core, network, lesson.rows, calibration)
-    with pytest.raises(InternalError, match="differs from the trained network"):
-        check_parity(core, network, lesson.rows, Calibration(1.2, 0.01))
+@pytest.mark.parametrize("prefer", ["accuracy", "simple", "network", "boosting", "logistic"])
+def test_what_is_preferred_ships_and_equals_what_was_trained(setup, rivals, prefer):
+    judge = Judge(setup, rivals, RECIPE.with_options({"model.prefer": prefer}))
+    judge.core_graph()  # compared with what was trained, to 1e-5
+    shipped = [one for one in judge.contest.documents() if one["is_shipped"]]
+    assert [one["name"] for one in shipped] == [judge.contest.verdict.shipped]
+    if prefer not in ("accuracy", "simple"):
+        assert judge.mixture.weights == {prefer: 1.0}
+    assert sum(judge.mixture.weights.values()) == pytest.approx(1.0)
 
 
-def test_the_temperature_does_not_follow_rows_that_recur(monkeypatch):
-    rng = np.random.default_rng(0)
-    proba = np.full((4000, 2), [0.1, 0.9])
-    y = (rng.random(4000) < np.tile([0.6, 0.95], 2000)).astype(np.int64)
-    whole = _fitted(proba, y).temperature
-    monkeypatch.setattr("assay.evaluate.population._CALIBRATION_CELLS", 4000)
-    monkeypatch.setattr("assay.evaluate.population._CALIBRATION_ROWS", 2000)
-    assert _fitted(proba, y).temperature == pytest.approx(whole, rel=0.1)
-    assert _fitted(proba[::2], y[::2]).temperature > 1.5 * whole  # what every second row says
+def test_a_graph_that_differs_from_what_was_trained_is_not_shipped(setup, rivals):
+    judge = Judge(setup, rivals, RECIPE)
+    core, rows = CoreGraph(judge.core_graph()), setup.lesson.rows
+    check_parity(core, setup.network, rows, judge.mixture, rivals)
+    other = replace(judge.mixture, calibration=Calibration(3.0, 0.01))
+    with pytest.raises(InternalError, match="differs from what was trained"):
+        check_parity(core, setup.network, rows, other, rivals)
+
+
+def test_altered_rows_are_predicted_by_those_that_left_them_out(setup, rivals):
+    judge = Judge(setup, rivals, NETWORK_ALONE)
+    samples, contest = setup.samples, judge.contest
+    chosen = np.flatnonzero(np.isin(samples.raw_idx, contest.row_idx))[:40]
+    row_idx, raw = samples.raw_idx[chosen], samples.raw.take(chosen)
+    predict = predict_left_out(setup, rivals, judge.mixture, RECIPE, row_idx)
+    cast = samples.preparation.cast(raw, RECIPE, is_training=False)
+    found = predict(cast)
+    (oof,) = out_of_fold(setup.network, setup.lesson.rows, setup.lesson.validation, (0, 0, 0))
+    np.testing.assert_allclose(found, judge.mixture.apply({"network": oof[row_idx]}), atol=1e-6)
+    twice = cast.with_frame(pl.concat([cast.frame, cast.frame]))
+    np.testing.assert_allclose(predict(twice), np.concatenate([found, found]), atol=1e-6)
+
+
+def test_the_blend_of_rivals_judges_altered_rows_too(setup, rivals):
+    judge = Judge(setup, rivals, RECIPE)
+    samples, contest = setup.samples, judge.contest
+    chosen = np.flatnonzero(np.isin(samples.raw_idx, contest.row_idx))
+    row_idx = samples.raw_idx[chosen]
+    even = Mixture({"logistic": 0.3, "boosting": 0.3, "network": 0.4})
+    predict = predict_left_out(setup, rivals, even, RECIPE, row_idx)
+    found = predict(samples.preparation.cast(samples.raw.take(chosen), RECIPE, is_training=False))
+    logs = {rival.name: rival.log_proba[0, row_idx] for rival in rivals}
+    (oof,) = out_of_fold(setup.network, setup.lesson.rows, setup.lesson.validation, (0, 0, 0))
+    expected = even.apply({**logs, "network": oof[row_idx]})
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_without_rows_left_out_the_networks_ship_as_they_are():
+    recipe = RECIPE.with_options(
+        {"split.folds": 0, "split.members": 2, "split.holdout": 0.0, "split.validation_share": 0.0}
+    )
+    frame = pl.DataFrame({"x": np.arange(60) % 13 * 0.5, "y": np.arange(60) % 2})
+    samples = read_samples(frame, recipe, Ledger(), on_stage=lambda name: None)
+    judge = Judge(set_up(samples, recipe, CPU), (), recipe)
+    assert judge.contest is None
+    assert judge.mixture == Mixture({"network": 1.0})
+    assert judge.left_out_rows() == {}

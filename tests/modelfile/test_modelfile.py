@@ -112,6 +112,58 @@ def test_a_part_that_was_swapped_under_a_fresh_seal_is_refused(data):
         unpack(sealed(parts), where="m.assay")
 
 
+def resealed(parts: dict[str, bytes]) -> bytes:
+    """Return a sound file of other parts."""
+    manifest = json.loads(parts[layout.MANIFEST])
+    manifest["parts"] = {
+        name: {"size": len(part), "sha256": hashlib.sha256(part).hexdigest()}
+        for name, part in parts.items()
+        if name != layout.MANIFEST
+    }
+    return sealed({**parts, layout.MANIFEST: json.dumps(manifest).encode()})
+
+
+def test_a_file_of_an_earlier_release_keeps_no_reference(model, data, tmp_path):
+    parts = parts_of(data)
+    del parts[layout.REFERENCE]
+    path = tmp_path / "old.assay"
+    path.write_bytes(resealed(parts))
+    old = assay.load(path)
+    np.testing.assert_array_equal(old.predict_proba(TABLE), model.predict_proba(TABLE))
+    judged = old.evaluate(TABLE)
+    assert judged["drift"] == []
+    assert judged["promise"]["conclusion"] is not None
+    with pytest.raises(UserError, match="no summary of its training table"):
+        old.flags(TABLE)
+    old.save(tmp_path / "again.assay")
+    assert layout.REFERENCE not in parts_of((tmp_path / "again.assay").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data["columns"].pop(),
+        lambda data: data["columns"][0].update(kind="text"),
+        lambda data: data["columns"][0].update(counts=[1]),
+        lambda data: data.pop("n_rows"),
+        lambda data: data.update(predictions={"n_rows": 1, "shares": [0.2, 0.3, 0.5]}),
+    ],
+)
+def test_a_reference_that_does_not_fit_is_damage(data, tmp_path, change):
+    parts = parts_of(data)
+    reference = json.loads(parts[layout.REFERENCE])
+    change(reference)
+    parts[layout.REFERENCE] = json.dumps(reference).encode()
+    path = tmp_path / "m.assay"
+    path.write_bytes(resealed(parts))
+    with pytest.raises(UserError, match="damaged"):
+        assay.load(path)
+
+
+def test_no_text_of_the_table_is_in_the_reference(data):
+    assert b"Person number" not in parts_of(data)[layout.REFERENCE]
+
+
 def test_golden_rows_catch_a_model_that_predicts_otherwise(data, tmp_path):
     parts = parts_of(data)
     golden = json.loads(parts[layout.GOLDEN])

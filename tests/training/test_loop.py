@@ -177,15 +177,27 @@ def test_out_of_fold_uses_only_members_that_left_the_row_out(rng):
     masks = fold_masks(120, 3)
     network, lesson, _ = train(arrays, y, masks)
     every = member_log_probabilities(network, lesson.rows)
-    found = out_of_fold(network, lesson.rows, lesson.validation)
-    expected = np.exp(np.stack([every[row % 3, row] for row in range(120)]))
+    (found,) = out_of_fold(network, lesson.rows, lesson.validation, (0, 0, 0))
+    expected = np.stack([every[row % 3, row] for row in range(120)])
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_each_repeat_judges_for_itself(rng):
+    arrays, y = make_rows(rng)
+    masks = np.concatenate([fold_masks(120, 3), fold_masks(120, 2)[:1]])
+    network, lesson, _ = train(arrays, y, masks)
+    first, second = out_of_fold(network, lesson.rows, lesson.validation, (0, 0, 0, 1))
+    every = member_log_probabilities(network, lesson.rows)
+    np.testing.assert_allclose(first[4], every[1, 4], atol=1e-6)
+    np.testing.assert_allclose(second[4], every[3, 4], atol=1e-6)
+    assert np.array_equal(np.isnan(second[:, 0]), np.arange(120) % 2 == 1)
 
 
 def test_rows_that_everyone_learnt_from_have_no_out_of_fold_prediction(rng):
     arrays, y = make_rows(rng)
     network, lesson, _ = train(arrays, y, np.ones((2, 120), dtype=bool))
-    assert np.isnan(out_of_fold(network, lesson.rows, lesson.validation)).all()
+    found = out_of_fold(network, lesson.rows, lesson.validation, (0, 1))
+    assert np.isnan(found).all()
 
 
 def test_divergence_is_an_error_that_names_the_rate(rng):

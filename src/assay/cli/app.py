@@ -6,9 +6,11 @@ import typer
 
 from assay.cli.demo import demo
 from assay.cli.evaluate import evaluate
+from assay.cli.explain import explain
 from assay.cli.inspect import inspect
 from assay.cli.predict import predict
 from assay.cli.recipe import recipe
+from assay.cli.report import report
 from assay.cli.show import show
 from assay.cli.train import train
 from assay.version import __version__
@@ -44,5 +46,5 @@ def _before(
         raise typer.Exit(2)
 
 
-for _verb in (train, predict, evaluate, inspect, show, recipe, demo):
+for _verb in (train, predict, evaluate, explain, inspect, show, report, recipe, demo):
     app.command()(_verb)

@@ -14,7 +14,7 @@ from assay.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     import polars as pl
 
-    from assay.estimator import Model
+    from assay.model import Model
 
 _N_PASSENGERS = 10
 _PERSON = {"sex": "M", "age": 30, "state": "oklahoma", "income": 50_000}
@@ -79,7 +79,7 @@ def _titanic(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
     frame = _predict(model, folder / "titanic.assay", some, out, ["Name", "label", "proba"])
     _say_frame(frame)
     _say_accuracy(model, "validation", "rows it had left out")
-    files = [table, some, folder / "titanic.assay", out]
+    files = _existing(table, some, folder / "titanic.assay", folder / "titanic.html", out)
     _say_files(files)
     return model, files
 
@@ -87,6 +87,7 @@ def _titanic(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
 def _people(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
     import json
 
+    from assay.cli.decided import decided
     from assay.cli.output import say
     from assay.cli.predict import answer
     from assay.datasets import make_people
@@ -99,9 +100,10 @@ def _people(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
     out = folder / "predictions.csv"
     _predict(model, folder / "people.assay", test, out, ["politics", "label", "proba"])
     _show_command("predict", folder / "people.assay", "--record", json.dumps(_PERSON))
-    say(json.dumps(answer(model, model.predict_proba([_PERSON]))[0], indent=2))
+    (told,) = answer(model, decided(model, model.predict_proba([_PERSON]), None))
+    say(json.dumps(told, indent=2))
     _say_accuracy(model, "test", "the test rows")
-    files = [table, test, folder / "people.assay", out]
+    files = _existing(table, test, folder / "people.assay", folder / "people.html", out)
     _say_files(files)
     return model, files
 
@@ -118,6 +120,7 @@ def _train(table: Path, recipe: str, folder: Path, *, test: Path | None, is_quie
 
     from assay.cli.choices import make_recipe
     from assay.cli.output import say
+    from assay.cli.report import report_after_training
     from assay.cli.train import summary_lines, train_and_save
 
     path = str(folder / f"{recipe}.assay")
@@ -127,7 +130,9 @@ def _train(table: Path, recipe: str, folder: Path, *, test: Path | None, is_quie
     chosen = make_recipe(str(table), recipe, (), shortcuts={})
     tested = None if test is None else str(test)
     model = train_and_save(str(table), chosen, path, test=tested, is_quiet=is_quiet)
-    for line in summary_lines(model, str(table), path, elapsed_s=time.monotonic() - start_s):
+    report = report_after_training(model, path, None)
+    elapsed_s = time.monotonic() - start_s
+    for line in summary_lines(model, str(table), path, report=report, elapsed_s=elapsed_s):
         say(line)
     say()
     return model
@@ -137,12 +142,13 @@ def _predict(
     model: "Model", model_path: Path, table: Path, out: Path, names: list[str]
 ) -> "pl.DataFrame":
     """Predict as `assay predict` does, and show the command."""
+    from assay.cli.decided import decided
     from assay.cli.output import tell
     from assay.cli.predict import predictions, read_rows
 
     _show_command("predict", model_path, table, "--columns", ",".join(names), "-o", out)
     rows = read_rows(model, str(table), tell)
-    frame = predictions(model, rows, model.predict_proba(rows), names)
+    frame = predictions(model, rows, decided(model, model.predict_proba(rows), None), names)
     _write(out, frame.write_csv().encode())
     return frame
 
@@ -180,6 +186,10 @@ def _show_command(*words: str | Path) -> None:
     from assay.cli.output import say
 
     say(heading(f"$ {shlex.join(['assay', *(str(word) for word in words)])}"))
+
+
+def _existing(*paths: Path) -> list[Path]:
+    return [path for path in paths if path.exists()]
 
 
 def _say_files(paths: list[Path]) -> None:

@@ -10,8 +10,9 @@ def evaluate(
     as_json: JsonOption = False,
     is_quiet: QuietOption = False,
 ) -> None:
-    """Compare a model with rows whose class is known."""
+    """Compare a model with rows whose class is known, and with what was promised."""
     from assay.cli.choices import open_source
+    from assay.cli.guarded import drift_lines, promise_lines
     from assay.cli.output import say, say_json
     from assay.cli.render import judged_lines
     from assay.cli.talk import talking
@@ -26,5 +27,5 @@ def evaluate(
     if as_json:
         say_json(judged)
         return
-    for line in judged_lines(judged):
+    for line in [*judged_lines(judged), *promise_lines(judged), *drift_lines(judged)]:
         say(line)

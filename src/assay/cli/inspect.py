@@ -15,8 +15,12 @@ from assay.cli.choices import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from assay.ledger import Ledger
     from assay.predict import Preparation
+    from assay.profile import Finding
     from assay.recipe import Recipe
     from assay.schema import ColumnSpec
     from assay.table import Table
@@ -62,8 +66,9 @@ def look(source: object, recipe: "Recipe") -> dict[str, Any]:
     Returns:
         source, n_rows, columns [{name, kind, reason, n_missing, missing_share,
         n_unique, example, is_feature}], target {name, n_missing, classes
-        [{class, n}]} or None, ledger: decisions that a training would take, and
-        findings: what no decision is taken about; both [{what, where, why, undo}].
+        [{class, n}]} or None, ledger [{what, where, why, undo}]: decisions that a
+        training would take, and findings [{kind, severity, where, what, evidence,
+        option}]: what no decision is taken about.
 
     Raises:
         UserError: The table cannot be read, or the recipe names what is not there.
@@ -79,7 +84,7 @@ def look(source: object, recipe: "Recipe") -> dict[str, Any]:
     features = table.drop([recipe.target])
     tolerant = recipe.with_options({"read.infinite": "missing"})
     preparation = Preparation.fit(features, tolerant, ledger, roles=named_roles(recipe))
-    findings = _findings(features, preparation, tolerant)
+    findings = _findings(table, features, preparation, tolerant)
     if recipe.read.infinite == "error":
         ledger, stops = _without_infinite(ledger)
         findings = [*stops, *findings]
@@ -96,54 +101,84 @@ def look(source: object, recipe: "Recipe") -> dict[str, Any]:
         "columns": columns,
         "target": target,
         "ledger": ledger.to_list(),
-        "findings": findings,
+        "findings": [finding.to_dict() for finding in findings],
     }
 
 
-def _without_infinite(ledger: "Ledger") -> "tuple[Ledger, list[dict[str, str]]]":
+def _without_infinite(ledger: "Ledger") -> "tuple[Ledger, list[Finding]]":
     """Return what a training would decide, and what would stop it instead."""
-    from assay.ledger import Entry, Ledger
+    from assay.ledger import Ledger
+    from assay.profile import Finding
     from assay.read.kinds import STOP_AT_INFINITE
 
     decided = tuple(entry for entry in ledger if entry.undo != STOP_AT_INFINITE)
-    stops = Ledger(
-        tuple(
-            Entry(
-                entry.what.removesuffix(" read as missing"),
-                where=entry.where,
-                why="training stops there",
-                undo='read.infinite = "missing"',
-            )
-            for entry in ledger
-            if entry.undo == STOP_AT_INFINITE
+    stops = [
+        Finding(
+            "infinite",
+            "high",
+            entry.where,
+            f"{entry.what.removesuffix(' read as missing')}, training stops there",
+            'read.infinite is "error"',
+            'read.infinite = "missing"',
         )
-    )
-    return Ledger(decided), stops.to_list()
+        for entry in ledger
+        if entry.undo == STOP_AT_INFINITE
+    ]
+    return Ledger(decided), stops
 
 
 def _findings(
-    features: "Table", preparation: "Preparation", recipe: "Recipe"
-) -> list[dict[str, str]]:
-    """Return what stands out in the columns to predict from, taken together."""
-    from assay.cli.layout import counted
-    from assay.deal import duplicate_groups, must_repeat
-    from assay.ledger import Ledger
+    table: "Table", features: "Table", preparation: "Preparation", recipe: "Recipe"
+) -> "list[Finding]":
+    """Return what stands out in the columns to predict from, and beside the target."""
+    from assay.profile import Finding, examine
+    from assay.roles import named_roles
 
-    found = Ledger()
-    names = [spec.name for spec in preparation.schema.features]
-    if not names:
-        why = "training stops: every column is set aside"
-        found.add("no usable column", where=features.source, why=why, undo="kinds.NAME")
-        return found.to_list()
-    typed = preparation.apply(features, recipe, is_training=True).frame.select(names)
-    if not must_repeat(typed, preparation.schema):
-        n_copies = typed.height - len(set(duplicate_groups(typed).tolist()))
-        if n_copies:
-            are = "is a copy of another" if n_copies == 1 else "are copies of others"
-            what = f"{counted(n_copies, 'row')} {are}"
-            why = "equal in all columns to predict from; copies are never split apart"
-            found.add(what, where=features.source, why=why)
-    return found.to_list()
+    if not preparation.schema.features:
+        stop = "no usable column, training stops"
+        why = "every column is set aside"
+        return [Finding("no_features", "high", features.source, stop, why, "kinds.NAME")]
+    if not recipe.evaluate.findings:
+        return []
+    roles = named_roles(recipe)
+    frame = preparation.apply(features, recipe, is_training=True).frame
+    frame = frame.drop(list(roles), strict=False)
+    y, classes, stops = _labels(table, recipe)
+    if y is not None:
+        frame, y = frame.filter(y >= 0), y[y >= 0]
+    found = examine(
+        frame,
+        preparation.schema,
+        y,
+        classes,
+        n_folds=recipe.split.folds,
+        has_groups="group" in roles.values(),
+        has_time="time" in roles.values(),
+    )
+    return [*stops, *found]
+
+
+def _labels(
+    table: "Table", recipe: "Recipe"
+) -> "tuple[NDArray[np.int64] | None, tuple[str, ...], list[Finding]]":
+    """Return classes of the rows, -1 where missing, and what is wrong with the target."""
+    from assay.encode import TargetEncoder
+    from assay.errors import UserError
+    from assay.profile import Finding
+    from assay.schema import Kind
+
+    if not recipe.target:
+        return None, (), []
+    column, missing = table.column(recipe.target), recipe.read.missing
+    is_named = recipe.kinds.get(recipe.target) == Kind.CATEGORICAL
+    try:
+        target = TargetEncoder.fit(
+            column, missing=missing, where=table.source, is_categorical=is_named
+        )
+    except UserError as error:
+        stop = f"{error.what}, training stops"
+        return None, (), [Finding("target", "high", recipe.target, stop, error.fix or "")]
+    return target.encode(column, missing=missing), target.classes, []
 
 
 def _column(
@@ -209,7 +244,8 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         heading("Columns"),
         *_column_lines(columns),
         "",
-        *_finding_lines([*found["ledger"], *found["findings"]]),
+        *_decision_lines(found["ledger"]),
+        *_finding_lines(found["findings"]),
     ]
 
 
@@ -246,11 +282,29 @@ def _target_lines(target: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _finding_lines(found: list[dict[str, str]]) -> list[str]:
+def _decision_lines(ledger: list[dict[str, str]]) -> list[str]:
     from assay.cli.layout import heading
     from assay.cli.output import one_line
     from assay.ledger import Entry
 
-    if not found:
+    if not ledger:
         return ["Nothing is set aside: every column and every cell is used."]
-    return [heading("Findings"), *(f"  {one_line(str(Entry(**one)))}" for one in found)]
+    return [
+        heading("What a training would decide"),
+        *(f"  {one_line(str(Entry(**one)))}" for one in ledger),
+    ]
+
+
+def _finding_lines(found: list[dict[str, str]]) -> list[str]:
+    from assay.cli.layout import heading, style
+    from assay.cli.output import one_line
+
+    if not found:
+        return []
+    lines = ["", heading("Findings")]
+    for one in found:
+        severity = style(one["severity"], bold=one["severity"] == "high")
+        lines.append(f"  {severity}: {one_line(one['where'])}: {one_line(one['what'])}")
+        option = f" [{one['option']}]" if one["option"] else ""
+        lines += [f"    {one_line(one['evidence'] + option)}"]
+    return lines

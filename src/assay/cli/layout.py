@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from assay.cli.output import one_line
+from assay.report.wording import counted as counted  # beside the other words of tables
 
 GAP = "  "
 NAME_CELLS = 28  # names longer than this are cut in the middle
@@ -100,16 +101,6 @@ def listing(names: Sequence[str], *, limit: int = MAX_LISTED) -> str:
     return f"{shown} and {len(names) - limit:,} more" if len(names) > limit else shown
 
 
-def counted(n: int, noun: str) -> str:
-    """Return a count with its noun.
-
-    Example:
-        >>> counted(1, "row"), counted(1200, "class")
-        ('1 row', '1,200 classes')
-    """
-    return f"1 {noun}" if n == 1 else f"{n:,} {noun}{_plural(noun)}"
-
-
 def figure(value: float | None, n_decimals: int = 3) -> str:
     """Return a score with its decimals, or a dash where it is undefined.
 
@@ -151,10 +142,6 @@ def style(text: str, *, bold: bool = False, dim: bool = False) -> str:
     if is_plain or sys.stdout is None or not sys.stdout.isatty():
         return text
     return typer.style(text, bold=bold or None, dim=dim or None)
-
-
-def _plural(noun: str) -> str:
-    return "es" if noun.endswith(("s", "x")) else "s"
 
 
 def _width(mark: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from assay.errors import UserError
+from assay.report.wording import one_line as one_line  # every verb writes by it
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,18 +24,6 @@ _EXTENSIONS: dict[str, Format] = {
     ".ndjson": "jsonl",
 }
 _SLICE_ROWS = 50_000
-
-
-def one_line(text: str) -> str:
-    r"""Return text that stays on its line and cannot steer a terminal.
-
-    Example:
-        >>> one_line("red\n\x1b[31m")
-        'red\\n\\x1b[31m'
-    """
-    return "".join(
-        mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text
-    )
 
 
 def say(text: str = "", *, is_aside: bool = False) -> None:

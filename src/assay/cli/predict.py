@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.choices import JsonOption, ModelArgument, QuietOption, SqlOption
+from assay.cli.decided import CostOption, CoverageOption, DecideOption, Outcome
 from assay.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    import numpy as np
     import polars as pl
 
     from assay.cli.talk import Talk
-    from assay.estimator import Model
+    from assay.model import Model
     from assay.table import Table
 
-LABEL, PROBA, CONFIDENCE = "label", "proba", "confidence"
+LABEL, PROBA, CONFIDENCE, SET, FLAGS = "label", "proba", "confidence", "set", "flags"
 
 
 def predict(
@@ -41,16 +41,27 @@ def predict(
         typer.Option(
             "--columns",
             metavar="NAMES",
-            help="What to write, by commas: columns of TABLE, label, proba, confidence.",
+            help="What to write, by commas: columns of TABLE, label, proba, confidence, set.",
         ),
     ] = None,
     format_name: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="csv, parquet or jsonl.")
     ] = None,
+    decide: DecideOption = None,
+    cost: CostOption = None,
+    coverage: CoverageOption = None,
     sql: SqlOption = None,
     fill_missing: Annotated[
         bool,
         typer.Option("--fill-missing", help="Take columns that TABLE lacks as missing."),
+    ] = False,
+    has_flags: Annotated[
+        bool,
+        typer.Option(
+            "--flags",
+            help="Say of each row what is odd about it, and of the table whether it has drifted; "
+            "cells that do not fit their column are then missing.",
+        ),
     ] = False,
     as_json: JsonOption = False,
     is_quiet: QuietOption = False,
@@ -58,8 +69,11 @@ def predict(
     """Predict the rows of a table, or one record.
 
     Written are the label and the probability of each class, in the order of the
-    rows; --columns chooses otherwise.
+    rows; --columns chooses otherwise. --decide takes the label by costs, by a
+    threshold, or gives one to those rows only that are sure enough.
     """
+    from assay.cli.decided import choose_decisions, decided
+    from assay.cli.guarded import guard_rows
     from assay.cli.output import check_destination, choose_format, say_json, write_frame
     from assay.cli.talk import talking
 
@@ -67,22 +81,27 @@ def predict(
     out = None if output == "-" else output
     kind = choose_format(out, format_name, is_json=as_json)
     if out is not None:
-        check_destination(out, inputs=(model_path, table))
+        check_destination(out, inputs=(model_path, table, cost))
 
     records = None if record is None else read_records(record)
     with talking(is_quiet=is_quiet) as talk:
-        model = _open(model_path, fills=fill_missing)
+        model = _open(model_path, fills=fill_missing, marks=has_flags)
+        chosen = choose_decisions(model, decide, cost, coverage)
         if records is None:
             rows = read_rows(model, str(table), talk, sql=sql or "")
         else:
             rows = replace(model.read(records), source="--record")
         _tell_ignored(model, rows, talk)
         proba = model.predict_proba(rows)
+        outcome = decided(model, proba, chosen)
+        if has_flags:
+            outcome = replace(outcome, flags=guard_rows(model, rows, proba, talk))
     if record is not None and (out, columns, format_name) == (None, None, None):
-        answers = answer(model, proba)
+        answers = answer(model, outcome)
         say_json(answers if record.lstrip().startswith("[") else answers[0])
         return
-    write_frame(predictions(model, rows, proba, split_names(columns)), out, kind)
+    frame = predictions(model, rows, outcome, split_names(columns))
+    write_frame(frame if kind != "csv" else _flat(frame), out, kind)
 
 
 def _check_rows_given(table: str | None, record: str | None, sql: str | None) -> None:
@@ -93,11 +112,12 @@ def _check_rows_given(table: str | None, record: str | None, sql: str | None) ->
         raise UserError("--sql and --record were both given", fix="Give one of them")
 
 
-def _open(path: str, *, fills: bool) -> "Model":
+def _open(path: str, *, fills: bool, marks: bool) -> "Model":
     from assay.estimator import load
 
     model = load(path)
-    return model.filling_missing() if fills else model
+    model = model.filling_missing() if fills else model
+    return model.marking_invalid() if marks else model
 
 
 def read_records(text: str) -> list[dict[str, Any]]:
@@ -166,29 +186,39 @@ def split_names(text: str | None) -> list[str] | None:
 
 
 def predictions(
-    model: "Model", rows: "Table", proba: "np.ndarray", names: Sequence[str] | None = None
+    model: "Model", rows: "Table", outcome: Outcome, names: Sequence[str] | None = None
 ) -> "pl.DataFrame":
     """Return what is written: one row for each row of the table.
 
     Args:
         model: Gives the classes.
         rows: N rows as read.
-        proba: Their probabilities, shape (N, C).
-        names: Columns to write; label and probabilities when None. `label`, `proba`
-            and `confidence` always mean the prediction.
+        outcome: What was decided for them.
+        names: Columns to write; label, set if there is one, and probabilities when None.
+            `label`, `proba`, `confidence`, `set` and `flags` always mean the prediction.
+            Flags that were asked for are written in any case.
 
     Raises:
         UserError: A name that is neither, or one that occurs twice.
     """
     import polars as pl
 
-    chosen = [LABEL, PROBA] if names is None else names
+    proba, own = outcome.proba, [LABEL, PROBA, CONFIDENCE]
+    usual = [LABEL, PROBA]
+    if outcome.sets is not None:
+        own, usual = [*own, SET], [LABEL, SET, PROBA]
+    chosen = list(usual if names is None else names)
+    if outcome.flags is not None:
+        own.append(FLAGS)
+        chosen += [] if FLAGS in chosen else [FLAGS]
     series: list[pl.Series] = []
     for name in chosen:
         if name == LABEL:
-            series.append(
-                pl.Series(LABEL, model.classes[proba.argmax(axis=1)].tolist(), _type(model))
-            )
+            series.append(pl.Series(LABEL, outcome.labels, _type(model)))
+        elif name == SET and outcome.sets is not None:
+            series.append(pl.Series(SET, outcome.sets, pl.List(_type(model))))
+        elif name == FLAGS and outcome.flags is not None:
+            series.append(pl.Series(FLAGS, outcome.flags, pl.List(pl.String)))
         elif name == PROBA:
             classes = model.evaluation["classes"]
             series += [pl.Series(f"proba_{one}", proba[:, k]) for k, one in enumerate(classes)]
@@ -197,12 +227,26 @@ def predictions(
         elif name in rows.names:
             series.append(_verbatim(rows.column(name)))
         else:
-            known = [*rows.names, LABEL, PROBA, CONFIDENCE]
-            raise UserError(
-                f"there is no column {name!r}", where="--columns", fix=did_you_mean(name, known)
-            )
+            near = did_you_mean(name, [*rows.names, *own])
+            fix = "Give --decide set as well" if name == SET else near
+            raise UserError(f"there is no column {name!r}", where="--columns", fix=fix)
     _check_distinct([one.name for one in series])
     return pl.DataFrame(series)
+
+
+def _flat(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Return the table with sets as JSON text and flags as text: CSV holds no lists."""
+    import json
+
+    import polars as pl
+
+    if FLAGS in frame.columns and frame[FLAGS].dtype == pl.List:
+        flags = frame[FLAGS].list.join("; ").replace("", None)
+        frame = frame.with_columns(flags.alias(FLAGS))
+    if SET not in frame.columns or frame[SET].dtype != pl.List:
+        return frame
+    texts = [json.dumps(one, ensure_ascii=False) for one in frame[SET].to_list()]
+    return frame.with_columns(pl.Series(SET, texts, pl.String))
 
 
 def _type(model: "Model") -> "pl.DataType | type[pl.DataType]":
@@ -237,11 +281,13 @@ def _tell_ignored(model: "Model", rows: "Table", talk: "Talk") -> None:
         talk(f"{counted(len(extra), 'column')} of the table not used: {listing(extra)}")
 
 
-def answer(model: "Model", proba: "np.ndarray") -> list[dict[str, Any]]:
-    """Return for each row of probabilities {label, proba {class: probability}}."""
-    labels = model.classes[proba.argmax(axis=1)].tolist()
+def answer(model: "Model", outcome: Outcome) -> list[dict[str, Any]]:
+    """Return for each row {label, proba {class: probability}}, with set and flags if known."""
     classes = model.evaluation["classes"]
-    return [
-        {LABEL: label, PROBA: dict(zip(classes, shares.tolist(), strict=True))}
-        for label, shares in zip(labels, proba, strict=True)
-    ]
+    answers: list[dict[str, Any]] = []
+    for idx, label in enumerate(outcome.labels):
+        sets = {} if outcome.sets is None else {SET: outcome.sets[idx]}
+        shares = dict(zip(classes, outcome.proba[idx].tolist(), strict=True))
+        flags = {} if outcome.flags is None else {FLAGS: outcome.flags[idx]}
+        answers.append({LABEL: label, **sets, PROBA: shares, **flags})
+    return answers

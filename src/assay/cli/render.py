@@ -19,21 +19,8 @@ from assay.cli.layout import (
     ranged,
     table,
 )
+from assay.report.wording import SCORE_NAMES
 
-_NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "f1_macro": "F1, mean of classes",
-    "precision_macro": "precision, mean of classes",
-    "recall_macro": "recall, mean of classes",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-    "matthews": "Matthews correlation",
-    "cohen_kappa": "Cohen's kappa",
-    "ece": "calibration error (ECE)",
-}
 _BRIEF = ("accuracy", "balanced_accuracy", "log_loss", "auroc")
 _PARTS = {
     "validation": "rows, each by networks that had left it out",
@@ -48,14 +35,14 @@ def score_lines(judged: Mapping[str, Any], *, names: Iterable[str] | None = None
 
     Args:
         judged: With scores, confidence and majority.
-        names: Scores to show; by default all.
+        names: Scores to show; by default all. Those undefined are left out.
     """
     scores, majority = judged["scores"], judged["majority"]
-    order = [*_NAMES, *(name for name in scores if name not in _NAMES)]
-    chosen = [name for name in (order if names is None else names) if name in scores]
+    order = [*SCORE_NAMES, *(name for name in scores if name not in SCORE_NAMES)]
+    chosen = [name for name in (order if names is None else names) if _is_known(scores, name)]
     rows = [
         [
-            _NAMES.get(name, name.replace("_", " ")),
+            SCORE_NAMES.get(name, name.replace("_", " ")),
             ranged(scores[name]),
             figure(majority[name]) if name in majority else "",
         ]
@@ -136,6 +123,11 @@ def learnt_lines(evaluation: Mapping[str, Any]) -> list[str]:
         heading("On the rows they learnt from (no measure of quality)"),
         *spread_lines(members),
     ]
+
+
+def _is_known(scores: Mapping[str, Any], name: str) -> bool:
+    """Return whether a score is defined: with rows of one class only, some are not."""
+    return name in scores and scores[name]["estimate"] is not None
 
 
 def spread_lines(members: Mapping[str, Any] | None) -> list[str]:

@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assay.cli.choices import JsonOption, ModelArgument, QuietOption
-
-if TYPE_CHECKING:
-    from assay.modelfile import ModelContents
-    from assay.recipe import Recipe
 
 _MAX_COLUMNS = 40
 
@@ -35,10 +31,12 @@ def make_card(path: str) -> dict[str, Any]:
     Raises:
         UserError: The file is absent, no model, damaged, or of a newer format.
     """
-    from assay.modelfile import load_model
+    from assay.modelfile import load_model, read_manifest
+    from assay.recipe import recipe_changes
+    from assay.report.columns import column_list
 
     contents = load_model(path)
-    manifest = _manifest(path)
+    manifest = read_manifest(path)
     target = contents.predictor.target
     return {
         "file": {
@@ -48,102 +46,21 @@ def make_card(path: str) -> dict[str, Any]:
             "assay_version": manifest["assay_version"],
         },
         "target": {"name": target.name, "classes": list(target.classes)},
-        "columns": _columns(contents),
+        "columns": column_list(contents),
         "recipe_changes": recipe_changes(contents.predictor.recipe),
         "evaluation": contents.evaluation,
         "ledger": contents.ledger,
     }
 
 
-def recipe_changes(recipe: "Recipe") -> dict[str, Any]:
-    """Return the options that differ from the default recipe, by dotted name."""
-    from assay.recipe import Recipe
-
-    default = _flat(Recipe.from_dict({}).to_dict())
-    return {
-        key: value for key, value in _flat(recipe.to_dict()).items() if default.get(key) != value
-    }
-
-
-def _flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in options.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _manifest(path: str) -> dict[str, Any]:
-    import json
-    import zipfile
-
-    from assay.modelfile import layout
-
-    with zipfile.ZipFile(path) as archive:
-        manifest: dict[str, Any] = json.loads(archive.read(layout.MANIFEST))
-    return manifest
-
-
-def _columns(contents: "ModelContents") -> list[dict[str, Any]]:
-    preparation = contents.predictor.preparation
-    encodings = _encodings(contents)
-    raw = preparation.raw_schema.columns
-    derived = [one for one in preparation.schema.columns if one.name not in preparation.raw_schema]
-    kept = preparation.schema.names
-    columns = []
-    for spec in (*raw, *derived):
-        expression = preparation.expressions.get(spec.name)
-        encoding = encodings.get(
-            spec.name, "not used" if spec.name in kept else "only derived from"
-        )
-        columns.append(
-            {
-                "name": spec.name,
-                "kind": str(spec.kind),
-                "reason": spec.reason,
-                "n_missing": spec.n_missing,
-                "n_unique": spec.n_unique,
-                "encoding": encoding,
-                "expression": expression,
-            }
-        )
-    return columns
-
-
-def _encodings(contents: "ModelContents") -> dict[str, str]:
-    """Return in words how each column becomes numbers."""
-    from assay.cli.layout import counted
-
-    encoder = contents.predictor.encoder
-    parts: dict[str, list[str]] = {}
-    for number in encoder.numeric:
-        scale = f"divided by {number.divisor:g}" if number.scale == "divide" else number.scale
-        steps = [f"{scale} scale" if number.scale not in ("divide", "none") else scale]
-        steps = ["as it is"] if number.scale == "none" else steps
-        steps += [f"{number.n_bins} bins"] if number.n_bins else []
-        steps += ["missing flag"] if number.has_flag else []
-        is_date = number.part != "value"
-        parts.setdefault(number.column, []).extend([number.part] if is_date else steps)
-    for level in encoder.categorical:
-        width = f" of {level.width}" if level.encoding == "embedding" else ""
-        parts[level.column] = [
-            f"{level.encoding.replace('_', ' ')}{width}",
-            counted(len(level.levels), "level"),
-        ]
-    for text in encoder.text:
-        parts[text.column] = [f"words and n-grams in {text.n_buckets} buckets"]
-    return {name: ", ".join(words) for name, words in parts.items()}
-
-
 def _lines(card: Mapping[str, Any]) -> list[str]:
+    from assay.cli.compared import candidate_lines, finding_lines, verdict_lines
     from assay.cli.layout import counted, cut, heading
     from assay.cli.output import one_line
     from assay.cli.render import classes_line, learnt_lines, part_lines
 
     evaluation, training = card["evaluation"], card["evaluation"]["training"]
-    classes = classes_line(evaluation)
+    classes, findings = classes_line(evaluation), evaluation.get("findings", ())
     return [
         heading(one_line(card["file"]["path"])),
         f"  target {cut(card['target']['name'])!r}, {classes}",
@@ -160,6 +77,9 @@ def _lines(card: Mapping[str, Any]) -> list[str]:
         "",
         heading("Recipe, where it differs from the default"),
         *_recipe_lines(card["recipe_changes"]),
+        *finding_lines(findings, most=len(findings)),
+        *verdict_lines(evaluation),
+        *candidate_lines(evaluation),
         *part_lines(evaluation, "validation", is_brief=False),
         *part_lines(evaluation, "test", is_brief=False),
         *learnt_lines(evaluation),

@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 import typer
 
 from assay.cli.choices import JsonOption, RecipeOption, SetOption, SqlOption, TableArgument
+from assay.cli.decided import CostOption
 from assay.errors import UserError
 
 if TYPE_CHECKING:
-    from assay.estimator import Model
+    from assay.model import Model
     from assay.read import NamedBytes
     from assay.recipe import Recipe
 
 _STANDARD_OUTPUT = "-"
-_MAX_DECISIONS = 6
+_MAX_DECISIONS = 3
 _DECISION_CELLS = 160
 _COMPRESSED = (".gz", ".zst")
 
@@ -68,10 +69,34 @@ def train(
         str | None,
         typer.Option("--memory", metavar="SIZE", help="Stay below this memory, such as 4G."),
     ] = None,
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            "--prefer",
+            metavar="NAME",
+            help="What ships: accuracy, simple, network, boosting or logistic.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", metavar="NAME", help="Compare candidates by it; default: log_loss."
+        ),
+    ] = None,
+    cost: CostOption = None,
     sql: SqlOption = None,
     device: Annotated[
         str | None, typer.Option("--device", metavar="NAME", help="auto, cpu or cuda.")
     ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Where the report goes; default: beside the model, as HTML.",
+        ),
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     as_json: JsonOption = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Write the path of the model only.")
@@ -79,7 +104,9 @@ def train(
 ) -> None:
     """Train and test a classifier, write a model file."""
     from assay.cli.choices import make_recipe, open_source
+    from assay.cli.cost_file import read_cost_file
     from assay.cli.output import check_destination, check_no_terminal, say, say_json
+    from assay.cli.report import check_report, report_after_training
 
     start_s = time.monotonic() - time.process_time()  # the process itself took a while
     time_column, time_budget = which_time(time_column, time_budget)
@@ -88,7 +115,8 @@ def train(
     if is_piped:
         check_no_terminal("A model file")
     else:
-        check_destination(path, inputs=(table, test, recipe))
+        check_destination(path, inputs=(table, test, recipe, cost))
+    check_report(report, is_unwanted=no_report, inputs=(table, test, recipe, cost, path))
     shortcuts = {
         "target": target,
         "seed": seed,
@@ -96,16 +124,22 @@ def train(
         "split.time": time_column,
         "train.time": time_budget,
         "train.memory": memory,
+        "model.prefer": prefer,
+        "evaluate.metric": metric,
         "read.sql": sql,
         "train.device": device,
     }
     source = open_source(table)
     chosen = make_recipe(source, recipe, settings, shortcuts=shortcuts)
+    if cost is not None:
+        chosen = chosen.with_options({"decide.cost": read_cost_file(cost)})
     model = train_and_save(source, chosen, path, test=test, is_quiet=quiet, start_s=start_s)
+    written = None if no_report else report_after_training(model, path, report)
     if as_json:
-        say_json(as_document(model, path), is_aside=is_piped)
+        say_json({**as_document(model, path), "report": written}, is_aside=is_piped)
     elif not quiet:
-        for line in summary_lines(model, table, path, elapsed_s=time.monotonic() - start_s):
+        elapsed_s = time.monotonic() - start_s
+        for line in summary_lines(model, table, path, report=written, elapsed_s=elapsed_s):
             say(line, is_aside=is_piped)
     elif not is_piped:
         say(path)
@@ -200,9 +234,12 @@ def as_document(model: "Model", path: str) -> dict[str, Any]:
     return {"model": path, "evaluation": model.evaluation, "ledger": model.ledger.to_list()}
 
 
-def summary_lines(model: "Model", table: str, path: str, *, elapsed_s: float) -> list[str]:
+def summary_lines(
+    model: "Model", table: str, path: str, *, elapsed_s: float, report: str | None = None
+) -> list[str]:
     """Return what a person wants to know after a training."""
     from assay.amounts import duration_text
+    from assay.cli.compared import candidate_lines, finding_lines, verdict_lines
     from assay.cli.layout import counted, cut, heading
     from assay.cli.output import one_line
     from assay.cli.render import classes_line, learnt_lines, part_lines
@@ -218,12 +255,16 @@ def summary_lines(model: "Model", table: str, path: str, *, elapsed_s: float) ->
         f"{counted(training['n_members'], 'network')} of "
         f"{counted(training['n_inputs'], 'input')}, "
         f"{counted(training['n_epochs_run'], 'epoch')}, {duration_text(elapsed_s)}",
-        *part_lines(evaluation, "validation", is_brief=True),
+        *finding_lines(evaluation.get("findings", ())),
+        *(candidate_lines(evaluation) or part_lines(evaluation, "validation", is_brief=True)),
         *part_lines(evaluation, "test", is_brief=True),
+        *verdict_lines(evaluation),
     ]
     if "validation" not in evaluation:
         lines += learnt_lines(evaluation)
     place = "to standard output" if path == _STANDARD_OUTPUT else one_line(path)
+    if report is not None:
+        place += f" and {one_line(report)}"
     return [*lines, "", f"{heading('Written')} {place}"]
 
 

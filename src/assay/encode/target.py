@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from assay.errors import UserError
+from assay.errors import UserError, did_you_mean
 from assay.ledger import Ledger
 from assay.read.cast import canonical_levels
 from assay.table import Table
@@ -155,15 +155,16 @@ def take_labelled(
         UserError: No target column, a class the encoder does not know, or no
             labelled row.
     """
+    if target.name not in table.names:
+        raise UserError(
+            f"there is no column {target.name!r}, which would hold the true classes",
+            where=table.source,
+            fix=did_you_mean(target.name, table.names),
+        )
     y = target.encode(table.column(target.name), missing=missing)
     unknown = np.flatnonzero(y == UNKNOWN_TARGET)
     if len(unknown):
-        cell = table.column(target.name)[int(unknown[0])]
-        raise UserError(
-            f"the model knows no class {str(cell)!r}",
-            where=f"{table.source}, row {unknown[0] + 1}, column {target.name!r}",
-            fix=f"Known: {', '.join(target.classes[:8])}",
-        )
+        raise _unknown_class(table, target, unknown)
     kept = np.flatnonzero(y != MISSING_TARGET)
     if not len(kept):
         raise UserError(
@@ -178,6 +179,23 @@ def take_labelled(
         )
     features = table.drop([target.name])
     return (features if len(kept) == len(y) else features.take(kept)), y[kept]
+
+
+def _unknown_class(table: Table, target: TargetEncoder, row_idx: np.ndarray) -> UserError:
+    """Name the first class that is unknown, and how many rows there are of such."""
+    cells = table.column(target.name)[row_idx]
+    n_classes = canonical_levels(cells, ()).n_unique()
+    more = ""
+    if len(row_idx) > 1:
+        of = f"{n_classes} such classes" if n_classes > 1 else "this class"
+        more = f"; {len(row_idx)} of {table.n_rows} rows are of {of}"
+    others = " and more" if target.n_classes > 8 else ""
+    return UserError(
+        f"the model knows no class {str(cells[0])!r}{more}",
+        where=f"{table.source}, row {row_idx[0] + 1}, column {target.name!r}",
+        fix=f"Known: {', '.join(target.classes[:8])}{others}. Leave such rows out, or train "
+        "with them",
+    )
 
 
 def _check_not_regression(numbers: np.ndarray, n_rows: int, place: str, *, name: str) -> None:

@@ -71,6 +71,7 @@ def bootstrap_intervals(
     confidence: float = 0.95,
     seed: int = 0,
     groups: Indices | None = None,
+    draws_ranks: bool = True,
 ) -> dict[str, Interval]:
     """Return each score with its bootstrap interval (Efron 1979, Ann. Statist. 7:1).
 
@@ -92,6 +93,8 @@ def bootstrap_intervals(
         seed: Of the draws.
         groups: Group of each row, (N,) integers; whole groups are then drawn, since
             rows of one group are less than that many independent rows.
+        draws_ranks: Whether AUROC and average precision are found on draws; else the
+            standard error of `influence` serves, which is faster by far.
 
     Returns:
         An interval for each name in `metrics.SCORES`; all None where the score is
@@ -114,7 +117,7 @@ def bootstrap_intervals(
     if unit.max() == 0:
         return {name: Interval(estimates[name], None, None) for name in SCORES}
     is_large = len(y_true) > EXACT_ROWS and unit.max() >= 2 * N_SUBSAMPLES
-    n_ranked = n_ranked_draws(*proba.shape, is_large=is_large)
+    n_ranked = n_ranked_draws(*proba.shape, is_large=is_large) if draws_ranks else 0
     is_ranked = n_ranked > 0
     draws: dict[str, Floats] = {}
     deviation = {} if is_ranked else ranked_deviation(y_true, proba, unit)
@@ -125,8 +128,10 @@ def bootstrap_intervals(
             y_true, proba, unit, n_resamples=n_resamples, n_ranked=n_ranked, rng=rng
         )
     half = NormalDist().inv_cdf((1 + confidence) / 2)
+    if "ece" in draws:
+        draws["ece"] = _unbiased(draws["ece"], estimates["ece"])
     return {
-        name: _percentile(estimates[name], draws[name], confidence)
+        name: percentile_interval(estimates[name], draws[name], confidence)
         if name in draws
         else _normal(name, estimates[name], half * deviation[name])
         for name in SCORES
@@ -194,12 +199,28 @@ def _ranks(groups: Indices, n_rows: int) -> Indices:
     return np.unique(groups, return_inverse=True)[1].reshape(-1)
 
 
-def _percentile(estimate: float | None, draws: Floats, confidence: float) -> Interval:
+def percentile_interval(estimate: float | None, draws: Floats, confidence: float) -> Interval:
+    """Return the range that `confidence` of the draws (R,) lie in; NaN are left out.
+
+    Without an estimate, or where most draws are NaN, the ends are None.
+    """
     known = draws[~np.isnan(draws)]
     if estimate is None or 2 * len(known) <= len(draws):
         return Interval(estimate, None, None)
     low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(estimate, float(low), float(high))
+
+
+def _unbiased(draws: Floats, estimate: float | None) -> Floats:
+    """Move draws so that their mean is the estimate (Efron 1979), not below 0.
+
+    The calibration error of a draw is larger than that of the rows it comes from, since
+    rows that occur twice look less calibrated than they are.
+    """
+    if estimate is None or np.isnan(draws).all():
+        return draws
+    moved: Floats = np.maximum(draws - (np.nanmean(draws) - estimate), 0.0)
+    return moved
 
 
 def _normal(name: str, estimate: float | None, half: float) -> Interval:

@@ -1,17 +1,20 @@
-"""Judge a trained population: by rows left out, rows held out, and rows learnt from."""
+"""Judge what was trained: by rows left out, rows held out, and rows learnt from."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from assay.candidates import Rival
+from assay.candidates.core_graph import build_core_graph
 from assay.core import CoreGraph
-from assay.deal import sample_rows
 from assay.errors import InternalError
-from assay.evaluate.calibration import apply_temperature, fit_temperature, mix_weight
-from assay.evaluate.intervals import member_spread
+from assay.evaluate.contest import Contest
+from assay.evaluate.curves import curves, reliability
+from assay.evaluate.intervals import bootstrap_intervals, member_spread
+from assay.evaluate.mixture import Mixture
 from assay.evaluate.scores import evaluate_predictions
-from assay.nn.core_graph import Calibration
 from assay.nn.network import Network
 from assay.recipe import Recipe
 from assay.samples import HeldOutRows, Samples
@@ -22,61 +25,107 @@ from assay.training.predictions import (
     out_of_fold,
     score_members,
 )
-from assay.training.rows import EncodedRows, Lesson, RowSet
-from assay.training.setup import random_part
+from assay.training.rows import EncodedRows, RowSet
+from assay.training.setup import Setup, random_part
 
-PARITY_TOLERANCE = 1e-5  # between PyTorch and the core graph, in probability
+NETWORK = "network"
+PARITY_TOLERANCE = 1e-5  # between what was trained and the core graph, in probability
 _PARITY_ROWS = 500
-_CALIBRATION_PARTS = 5
-_CALIBRATION_CELLS = 200_000  # rows x classes that a calibration is fitted on
-_CALIBRATION_ROWS = 5_000  # rows that it is fitted on at the least, where there are as many
+_RELIABILITY_DRAWS = 400
 LEARNT_ROWS = 50_000  # of each member, to score it on: accuracy is then known to 0.2 %
 
 
 class Judge:
-    """Scores of a trained population, as plain data.
+    """Scores of what was trained, as plain data.
 
     Args:
-        network: Trained.
-        lesson: What it learnt from.
-        samples: The lesson's rows.
-        recipe: The section [evaluate], and the seed.
+        setup: A trained population and its rows.
+        rivals: Simpler candidates on the same folds, simplest first.
+        recipe: What to prefer, the section [evaluate], and the seed.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        lesson: Lesson,
-        samples: Samples,
-        recipe: Recipe,
-    ) -> None:
-        self._network = network
-        self._lesson = lesson
-        self._y = samples.y
-        self._classes = samples.target.classes
-        self._groups = samples.roles.groups
+    def __init__(self, setup: Setup, rivals: Sequence[Rival], recipe: Recipe) -> None:
+        self._network = setup.network
+        self._lesson = setup.lesson
+        self._samples = setup.samples
+        self._rivals = rivals
         self._recipe = recipe
-        self._oof = out_of_fold(network, lesson.rows, lesson.validation)
-        self._is_judged = np.isfinite(self._oof[:, 0])
 
     @cached_property
-    def calibration(self) -> Calibration:
-        """The calibration fitted on out-of-fold predictions; neutral without any."""
-        if self._recipe.evaluate.calibration == "none" or not self._is_judged.any():
-            return Calibration()
-        return _fitted(self._oof[self._is_judged], self._y[self._is_judged])
+    def contest(self) -> Contest | None:
+        """The candidates compared; None where no row was left out."""
+        lesson, samples = self._lesson, self._samples
+        if not samples.split.validation.any():
+            return None
+        own = out_of_fold(self._network, lesson.rows, lesson.validation, samples.split.repeat)
+        kept = slice(len(own))  # repeats may have been left out since the rivals were fitted
+        logs = {rival.name: rival.log_proba[kept] for rival in self._rivals} | {NETWORK: own}
+        groups = samples.roles.groups
+        return Contest(logs, samples.y, samples.split, self._recipe, groups=groups)
+
+    @property
+    def mixture(self) -> Mixture:
+        """What ships; where nothing could be compared, what is preferred or the networks."""
+        if self.contest is not None:
+            return self.contest.shipped
+        wanted = self._recipe.model.prefer
+        known = [rival.name for rival in self._rivals]
+        return Mixture({wanted if wanted in known else NETWORK: 1.0})
+
+    def core_graph(self) -> bytes:
+        """Return the graph of what ships, compared with what was trained.
+
+        Raises:
+            InternalError: A probability differs by more than `PARITY_TOLERANCE`.
+        """
+        mixture, known = self.mixture, {rival.name: rival for rival in self._rivals}
+        parts = [
+            (self._network if name == NETWORK else known[name], weight)
+            for name, weight in mixture.weights.items()
+        ]
+        graph = build_core_graph(parts, mixture.calibration)
+        check_parity(CoreGraph(graph), self._network, self._lesson.rows, mixture, self._rivals)
+        return graph
 
     def left_out_rows(self) -> dict[str, Any]:
         """Judge each row by the members that had left it out.
 
-        The temperature of a row is fitted on other rows, not on the one it judges.
+        Neither the temperature of a row nor the weights of a blend are fitted on the
+        row that they judge.
         """
-        chosen = self._is_judged
-        proba = self._cross_calibrated(self._oof[chosen], self._y[chosen])
-        groups = None if self._groups is None else self._groups[chosen]
-        judged = self._judged(self._y[chosen], proba, groups=groups)
-        scores = score_members(self._network, self._lesson.rows, self._y, self._lesson.validation)
-        return {**judged, "members": _spreads(scores)}
+        contest = self.contest
+        if contest is None:
+            return {}
+        y = self._samples.y[contest.row_idx]
+        groups = self._samples.roles.groups
+        groups = None if groups is None else groups[contest.row_idx]
+        judged = self._judged(y, contest.proba, groups=groups)
+        scores = score_members(self._network, self._lesson.rows, self._samples.y,
+                               self._lesson.validation)  # fmt: skip
+        return {
+            **judged,
+            "members": _spreads(scores),
+            "reliability": {
+                "before": self._reliability(y, contest.uncalibrated, groups),
+                "after": self._reliability(y, contest.proba, groups),
+            },
+        }
+
+    def _reliability(
+        self, y: np.ndarray, proba: np.ndarray, groups: np.ndarray | None
+    ) -> dict[str, Any]:
+        recipe = self._recipe
+        intervals = bootstrap_intervals(
+            y,
+            proba,
+            n_resamples=min(recipe.evaluate.bootstrap, _RELIABILITY_DRAWS),
+            confidence=recipe.evaluate.confidence,
+            seed=recipe.seed,
+            groups=groups,
+            draws_ranks=False,
+        )
+        confidence = recipe.evaluate.confidence
+        return reliability(y, proba, confidence=confidence, intervals=intervals)
 
     def learnt_rows(self, most: int = LEARNT_ROWS) -> dict[str, Any]:
         """Score each member on rows that it learnt from: no measure of quality.
@@ -85,7 +134,7 @@ class Judge:
             most: Rows of each member; a random sample where it learnt from more.
         """
         learnt = random_part(self._lesson.train, most)
-        scores = score_members(self._network, self._lesson.rows, self._y, learnt)
+        scores = score_members(self._network, self._lesson.rows, self._samples.y, learnt)
         return {"members": _spreads(scores)}
 
     def test_rows(self, core: CoreGraph, test: HeldOutRows) -> dict[str, Any]:
@@ -101,64 +150,58 @@ class Judge:
         scores = score_members(self._network, rows, test.y, everyone)
         return {**judged, "members": _spreads(scores)}
 
-    def _cross_calibrated(self, proba: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Calibrate each fifth of the rows by what the other four fifths give."""
-        if self._recipe.evaluate.calibration == "none":
-            return proba
-        part = np.random.default_rng(self._recipe.seed).permutation(len(y)) % _CALIBRATION_PARTS
-        result = proba.copy()
-        for idx in range(_CALIBRATION_PARTS):
-            own, others = part == idx, part != idx
-            if own.any() and others.any():
-                result[own] = calibrated(proba[own], _fitted(proba[others], y[others]))
-        return result
-
     def _judged(
         self, y: np.ndarray, proba: np.ndarray, *, groups: np.ndarray | None
     ) -> dict[str, Any]:
-        recipe = self._recipe
-        return evaluate_predictions(
-            y, proba, self._classes, recipe.evaluate, seed=recipe.seed, groups=groups
+        recipe, classes = self._recipe, self._samples.target.classes
+        judged = evaluate_predictions(
+            y, proba, classes, recipe.evaluate, seed=recipe.seed, groups=groups
         )
-
-
-def _fitted(proba: np.ndarray, y: np.ndarray) -> Calibration:
-    """Fit a calibration; a random sample of many rows pins one number down as well."""
-    chosen = sample_rows(len(y), calibration_rows(len(y), proba.shape[1]))
-    return Calibration(fit_temperature(proba[chosen], y[chosen]), mix_weight(len(y)))
-
-
-def calibration_rows(n_rows: int, n_classes: int) -> int:
-    """Return on how many of `n_rows` rows a calibration is fitted, at the most.
-
-    Example:
-        >>> calibration_rows(10**6, 2), calibration_rows(10**6, 1_000), calibration_rows(80, 2)
-        (100000, 5000, 80)
-    """
-    return max(min(n_rows, max(_CALIBRATION_CELLS // n_classes, _CALIBRATION_ROWS)), 1)
-
-
-def calibrated(proba: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Return calibrated probabilities, shape (N, C), as the core graph computes them."""
-    return apply_temperature(proba, calibration.temperature, mix=calibration.mix)
+        return {**judged, "curves": curves(y, proba, classes)}
 
 
 def check_parity(
-    core: CoreGraph, network: Network, rows: EncodedRows, calibration: Calibration
+    core: CoreGraph,
+    network: Network,
+    rows: EncodedRows,
+    mixture: Mixture,
+    rivals: Sequence[Rival] = (),
 ) -> None:
-    """Compare the core graph with the network on the first rows.
+    """Compare the core graph with what was trained, on the first rows.
 
     Raises:
         InternalError: A probability differs by more than `PARITY_TOLERANCE`.
     """
     arrays = rows.arrays.take(slice(0, _PARITY_ROWS))
-    first = EncodedRows(network, arrays, rows.device)
-    average = average_members(member_log_probabilities(network, first))
-    worst = float(np.abs(core.run(arrays) - calibrated(average, calibration)).max())
+    logs: dict[str, np.ndarray] = {
+        rival.name: rival.average(arrays) for rival in rivals if rival.name in mixture.weights
+    }
+    if NETWORK in mixture.weights:
+        first = EncodedRows(network, arrays, rows.device)
+        logs[NETWORK] = np.log(average_members(member_log_probabilities(network, first)))
+    worst = float(np.abs(core.run(arrays) - mixture.apply(logs)).max())
     if not worst <= PARITY_TOLERANCE:
         raise InternalError(
-            f"the core graph differs from the trained network by {worst:.2g} in probability"
+            f"the core graph differs from what was trained by {worst:.2g} in probability"
         )
+
+
+def left_out_logs(
+    network: Network, rows: EncodedRows, samples: Samples, row_idx: np.ndarray
+) -> np.ndarray:
+    """Return what is said of rows by the networks that left them out.
+
+    Args:
+        network: Trained.
+        rows: M rows that stand for `row_idx`, perhaps altered.
+        samples: What the network learnt from.
+        row_idx: Which rows these are, (M,).
+
+    Returns:
+        Log probabilities, (R, M, C).
+    """
+    left_out = RowSet.of(samples.split.validation[:, row_idx])
+    return out_of_fold(network, rows, left_out, samples.split.repeat)
 
 
 def _spreads(scores: MemberScores) -> dict[str, Any]:

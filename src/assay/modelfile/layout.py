@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from assay.predict import Predictor
+from assay.reference import Reference
 
 FORMAT = "assay"
 FORMAT_VERSION = 1
@@ -19,7 +20,9 @@ EVALUATION = "evaluation.json"
 MEMBERS = "members.safetensors"
 CORE = "core.onnx"
 GOLDEN = "golden.json"
-PARTS = (PREDICTOR, RECIPE, LEDGER, EVALUATION, MEMBERS, CORE, GOLDEN)
+REFERENCE = "reference.json"
+PARTS = (PREDICTOR, RECIPE, LEDGER, EVALUATION, MEMBERS, CORE, GOLDEN, REFERENCE)
+OPTIONAL = (REFERENCE,)  # parts that files of earlier releases lack
 
 SEAL = b"assay-sha256:"  # the zip comment: this, then the digest of all bytes before it
 SEAL_LENGTH = len(SEAL) + 64
@@ -35,6 +38,7 @@ class ModelContents:
         evaluation: Scores with intervals, history and versions, as plain data.
         members: Weights and fitted statistics of all members, by name.
         golden: Rows and their probabilities, from `make_golden`.
+        reference: The training table, summed up; None in files of earlier releases.
     """
 
     predictor: Predictor
@@ -42,6 +46,12 @@ class ModelContents:
     evaluation: dict[str, Any]
     members: dict[str, np.ndarray]
     golden: dict[str, Any]
+    reference: Reference | None = None
+
+
+def required() -> list[str]:
+    """Return the parts that every model file has."""
+    return [name for name in PARTS if name not in OPTIONAL]
 
 
 def to_json(data: object) -> bytes:

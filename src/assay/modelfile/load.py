@@ -10,6 +10,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from assay.decide import Decisions
 from assay.encode.table_encoder import TableEncoder
 from assay.encode.target import TargetEncoder
 from assay.errors import InternalError, UserError
@@ -19,6 +20,7 @@ from assay.modelfile.golden import check_difference, differs_by
 from assay.modelfile.layout import ModelContents
 from assay.predict import Predictor, Preparation
 from assay.recipe import Recipe
+from assay.reference import Reference
 from assay.schema import Schema
 
 # What plain data raises that is sealed but not what this release writes.
@@ -65,6 +67,7 @@ def _rebuild(parts: dict[str, bytes], *, where: str) -> ModelContents:
         target=TargetEncoder.from_dict(described["target"]),
         graph=parts[layout.CORE],
         recipe=Recipe.from_dict(_json(parts[layout.RECIPE]), where=where),
+        decisions=_decisions(described),
     )
     evaluation = _json(parts[layout.EVALUATION])
     if evaluation["classes"] != list(predictor.target.classes):
@@ -75,7 +78,29 @@ def _rebuild(parts: dict[str, bytes], *, where: str) -> ModelContents:
         evaluation=evaluation,
         members=load(parts[layout.MEMBERS]),
         golden=_json(parts[layout.GOLDEN]),
+        reference=_reference(parts, predictor.preparation.raw_schema, predictor.target.n_classes),
     )
+
+
+def _reference(parts: dict[str, bytes], schema: Schema, n_classes: int) -> Reference | None:
+    if layout.REFERENCE not in parts:
+        return None
+    reference = Reference.from_dict(_json(parts[layout.REFERENCE]))
+    found = [(column.name, column.kind) for column in reference.columns]
+    if found != [(spec.name, spec.kind) for spec in schema.features]:
+        raise ValueError("the reference is of other columns")
+    if reference.predictions and len(reference.predictions.shares) != n_classes:
+        raise ValueError("the reference is of other classes")
+    return reference
+
+
+def _decisions(described: dict[str, Any]) -> Decisions | None:
+    if "decisions" not in described:
+        return None
+    decisions = Decisions.from_dict(described["decisions"])
+    if list(decisions.classes) != described["target"]["classes"]:
+        raise ValueError("the decisions are between other classes")
+    return decisions
 
 
 def unpack(data: bytes, *, where: str) -> dict[str, bytes]:
@@ -93,7 +118,8 @@ def unpack(data: bytes, *, where: str) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             manifest = _json(archive.read(layout.MANIFEST))
             _check_version(manifest, where)
-            parts = {name: archive.read(name) for name in layout.PARTS}
+            found = {*layout.required(), *(set(layout.OPTIONAL) & set(manifest["parts"]))}
+            parts = {name: archive.read(name) for name in layout.PARTS if name in found}
         hashes = {name: str(manifest["parts"][name]["sha256"]) for name in parts}
     except (zipfile.BadZipFile, EOFError, *_MALFORMED) as error:
         raise _damaged(where, f"its parts cannot be read ({error!r})") from None
@@ -101,6 +127,13 @@ def unpack(data: bytes, *, where: str) -> dict[str, bytes]:
         if hashlib.sha256(part).hexdigest() != hashes[name]:
             raise _damaged(where, f"part {name} does not match its hash")
     return parts
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """Return the manifest of a file that `load_model` has accepted: versions, parts, hashes."""
+    with zipfile.ZipFile(path) as archive:
+        manifest: dict[str, Any] = _json(archive.read(layout.MANIFEST))
+    return manifest
 
 
 def _read(path: str | Path) -> bytes:

@@ -34,7 +34,7 @@ def save_model(path: str | Path, contents: ModelContents) -> None:
 def pack(contents: ModelContents) -> bytes:
     """Return the bytes of a model file; equal contents give equal bytes."""
     parts = _parts(contents)
-    if tuple(parts) != layout.PARTS:
+    if tuple(parts) not in (layout.PARTS, tuple(layout.required())):
         raise InternalError("the parts of the model file do not fit its layout")
     manifest = {
         "format": layout.FORMAT,
@@ -71,7 +71,9 @@ def _parts(contents: ModelContents) -> dict[str, bytes]:
         "encoder": predictor.encoder.to_dict(),
         "target": predictor.target.to_dict(),
     }
-    return {
+    if predictor.decisions is not None:
+        described["decisions"] = predictor.decisions.to_dict()
+    parts = {
         layout.PREDICTOR: to_json(described),
         layout.RECIPE: to_json(predictor.recipe.to_dict()),
         layout.LEDGER: to_json(contents.ledger),
@@ -80,3 +82,6 @@ def _parts(contents: ModelContents) -> dict[str, bytes]:
         layout.CORE: predictor.graph,
         layout.GOLDEN: to_json(contents.golden),
     }
+    if contents.reference is not None:
+        parts[layout.REFERENCE] = to_json(contents.reference.to_dict())
+    return parts

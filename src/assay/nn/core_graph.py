@@ -5,23 +5,19 @@ float32 with NaN, `codes` (N, F) int32, `text` (N, L) int32. The output
 `probabilities` (N, C) is the members' calibrated average.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import hashlib
+from dataclasses import dataclass
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
-from assay.core import TEXT_NUMBERS
 from assay.nn.categorical import NO_SLOT, CategoricalInput
+from assay.nn.graph import GraphBuilder
 from assay.nn.network import Network
 from assay.nn.numeric import LARGEST_SCALED, NumericInput
 from assay.nn.text import TextInput
 from assay.options import Activation
 
-OPSET = 20
-IR_VERSION = 10
 SMALLEST_PROBABILITY = 1e-12  # of the average, before its logarithm is taken
 
 _OPERATORS: dict[Activation, str] = {
@@ -50,34 +46,6 @@ class Calibration:
     mix: float = 0.0
 
 
-@dataclass
-class _Builder:
-    """Collects nodes and constants under fresh names."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, array: np.ndarray) -> str:
-        """Add a constant; return its name."""
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def number(self, value: float) -> str:
-        """Add a float32 scalar; return its name."""
-        return self.constant(np.array(value, dtype=np.float32))
-
-    def integers(self, values: Sequence[int]) -> str:
-        """Add int64 values; return their name."""
-        return self.constant(np.array(values, dtype=np.int64))
-
-    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node of one output; return the output's name."""
-        name = f"{operator}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
-        return name
-
-
 def build_core_graph(network: Network, calibration: Calibration) -> bytes:
     """Return the ONNX model of a trained network, serialised.
 
@@ -85,48 +53,49 @@ def build_core_graph(network: Network, calibration: Calibration) -> bytes:
         network: With fitted input layers, on any device.
         calibration: Applied to the members' average.
     """
-    build = _Builder()
-    inputs: list[onnx.ValueInfoProto] = []
+    build = GraphBuilder()
+    log_proba = add_network(build, network)
+    return finish_core_graph(build, log_proba, calibration, n_classes=network.n_classes)
+
+
+def add_network(build: GraphBuilder, network: Network, *, is_exact: bool = False) -> str:
+    """Add a network; return the mean of its members' log probabilities, (N, C).
+
+    Args:
+        build: Gets nodes, constants and inputs.
+        network: With fitted input layers, on any device.
+        is_exact: Whether texts are scored by `add_text_scores` exactly.
+    """
     parts: list[str] = []
     if network.numeric.features:
-        inputs.append(_input("numeric", TensorProto.FLOAT, len(network.numeric.features)))
-        x = build.add("Unsqueeze", "numeric", build.integers([0]))  # (N, F) -> (1, N, F)
+        numeric = build.input("numeric", len(network.numeric.features))
+        x = build.add("Unsqueeze", numeric, build.integers([0]))  # (N, F) -> (1, N, F)
         parts += _numeric(build, network.numeric, x)
     if network.categorical.features:
-        inputs.append(_input("codes", TensorProto.INT32, len(network.categorical.features)))
+        build.input("codes", len(network.categorical.features))
         parts += _categorical(build, network.categorical)
     if network.text.features:
-        n_ngrams = sum(feature.n_ngrams for feature in network.text.features)
-        inputs.append(_input("text", TensorProto.INT32, n_ngrams))
-        parts += _numeric(build, network.text.scaled, _scores(build, network.text))
+        scores = add_text_scores(build, network.text, is_exact=is_exact)
+        parts += _numeric(build, network.text.scaled, scores)
     if network.categorical.n_embedded:
         parts.append(_embedding(build, network))
-    x = build.add("Concat", *parts, axis=2) if len(parts) > 1 else parts[0]
-    proba = _average(build, _members(build, x, network))
-    _calibrate(build, proba, calibration, n_classes=network.n_classes)
-    notes = {TEXT_NUMBERS: str(network.n_members * network.text.n_scores)}
-    return _model(build, inputs, network.n_classes, notes if network.text.features else {})
+    log_proba = _members(build, build.concat(parts, axis=2), network)
+    return build.add("ReduceMean", log_proba, build.integers([0]), keepdims=0)
 
 
-def _model(
-    build: _Builder, inputs: list[onnx.ValueInfoProto], n_classes: int, notes: dict[str, str]
+def finish_core_graph(
+    build: GraphBuilder, log_proba: str, calibration: Calibration, *, n_classes: int
 ) -> bytes:
-    output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", n_classes])
-    graph = helper.make_graph(build.nodes, "assay_core", inputs, [output], build.constants)
-    model = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="assay",
-    )
-    helper.set_model_props(model, notes)
-    onnx.checker.check_model(model)
-    serialised: bytes = model.SerializeToString(deterministic=True)
-    return serialised
+    """Return the core graph of logarithms of probabilities (N, C), serialised.
 
-
-def _input(name: str, element: int, width: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, element, ["N", width])
+    Args:
+        build: Whose node `log_proba` is; up to a number that is the same for a row's classes.
+        log_proba: Name of the output.
+        calibration: Applied to their softmax.
+        n_classes: C.
+    """
+    proba = _calibrate(build, build.add("Softmax", log_proba, axis=1), calibration, n_classes)
+    return build.finish(proba, n_classes)
 
 
 def _array(tensor: object) -> np.ndarray:
@@ -134,27 +103,45 @@ def _array(tensor: object) -> np.ndarray:
     return array
 
 
-def _scores(build: _Builder, layer: TextInput) -> str:
-    """Mirror `TextInput.scores`; returns (K, N, S)."""
+def add_text_scores(build: GraphBuilder, layer: TextInput, *, is_exact: bool = False) -> str:
+    """Mirror `TextInput.scores`; return the name of (K, N, S).
+
+    Args:
+        build: A layer of the same weights is added only once.
+        layer: With texts, fitted.
+        is_exact: Sum in float64. Sums of numbers of 16 bits are then exact, and the score
+            has the very bits of `TextInput.exact_scores`, which a tree that
+            compares it with a threshold relies on.
+    """
+    key = ("text", is_exact, hashlib.sha256(_array(layer.weights).tobytes()).digest())
+    if key in build.known:
+        return build.known[key]
+    element = TensorProto.DOUBLE if is_exact else TensorProto.FLOAT
+    least = np.array(1.0, dtype=np.float64 if is_exact else np.float32)
     n_members, _, n_scores = layer.weights.shape
+    build.input("text", sum(feature.n_ngrams for feature in layer.features))
+    build.n_text_numbers += n_members * layer.n_scores * (2 if is_exact else 1)
     parts = []
     for columns, rows in layer.columns():
         edges = (build.integers([edge]) for edge in (columns.start, columns.stop, 1))
         ngrams = build.add("Slice", "text", *edges)  # (N, L)
         table = _array(layer.weights[:, rows].transpose(0, 1)).reshape(-1, n_members * n_scores)
         weights = build.add("Gather", build.constant(table), ngrams, axis=0)  # (N, L, K * S)
-        numbers = build.add("Cast", weights, to=TensorProto.FLOAT)
+        numbers = build.add("Cast", weights, to=element)
         total = build.add("ReduceSum", numbers, build.integers([1]), keepdims=0)
-        present = build.add("Cast", build.add("Sign", ngrams), to=TensorProto.FLOAT)
+        present = build.add("Cast", build.add("Sign", ngrams), to=element)
         count = build.add("ReduceSum", present, build.integers([1]), keepdims=1)
-        root = build.add("Sqrt", build.add("Max", count, build.number(1.0)))
+        root = build.add("Sqrt", build.add("Max", count, build.constant(least)))
         shape = build.integers([-1, n_members, n_scores])
         parts.append(build.add("Reshape", build.add("Div", total, root), shape))
     scores = build.add("Concat", *parts, axis=2)  # (N, K, S of all columns)
-    return build.add("Transpose", scores, perm=[1, 0, 2])
+    if is_exact:
+        scores = build.add("Cast", scores, to=TensorProto.FLOAT)
+    build.known[key] = build.add("Transpose", scores, perm=[1, 0, 2])
+    return build.known[key]
 
 
-def _numeric(build: _Builder, layer: NumericInput, x: str) -> list[str]:
+def _numeric(build: GraphBuilder, layer: NumericInput, x: str) -> list[str]:
     """Mirror `NumericInput.forward` for `x`, (1 or K, N, F); returns (K, N, ·) parts."""
     per_member = {
         name: build.constant(_array(getattr(layer, name))[:, None])
@@ -178,7 +165,7 @@ def _numeric(build: _Builder, layer: NumericInput, x: str) -> list[str]:
     return parts
 
 
-def _clip(build: _Builder, scaled: str, layer: NumericInput) -> str:
+def _clip(build: GraphBuilder, scaled: str, layer: NumericInput) -> str:
     limits = build.number(-LARGEST_SCALED), build.number(LARGEST_SCALED)
     bounded = build.add("Clip", scaled, *limits)
     if not layer.clips_any:
@@ -192,7 +179,7 @@ def _clip(build: _Builder, scaled: str, layer: NumericInput) -> str:
     return build.add("Where", build.constant(_array(layer.is_clipped)), clipped, bounded)
 
 
-def _categorical(build: _Builder, layer: CategoricalInput) -> list[str]:
+def _categorical(build: GraphBuilder, layer: CategoricalInput) -> list[str]:
     """Mirror `CategoricalInput.forward` but for embeddings; returns (K, N, ·) parts."""
     position = build.add("Add", "codes", build.constant(_array(layer.code_offset).astype(np.int32)))
     parts = []
@@ -211,7 +198,7 @@ def _categorical(build: _Builder, layer: CategoricalInput) -> list[str]:
     return parts
 
 
-def _embedding(build: _Builder, network: Network) -> str:
+def _embedding(build: GraphBuilder, network: Network) -> str:
     """Look codes up in one table of vectors per member -> (K, N, E * width)."""
     layer, vectors = network.categorical, _array(network.embedding)
     slot_table, offsets = _array(layer.slot_table), _array(layer.code_offset)
@@ -234,7 +221,7 @@ def _embedding(build: _Builder, network: Network) -> str:
     return build.add("Reshape", looked_up, shape)
 
 
-def _members(build: _Builder, x: str, network: Network) -> str:
+def _members(build: GraphBuilder, x: str, network: Network) -> str:
     """Apply scale and layers; returns each member's log probabilities (K, N, C)."""
     linears = network.body.linears()
     for idx, layer in enumerate(linears):
@@ -252,7 +239,7 @@ def _members(build: _Builder, x: str, network: Network) -> str:
     return build.add("Concat", negative, positive, axis=2)
 
 
-def _activate(build: _Builder, x: str, activation: Activation) -> str:
+def _activate(build: GraphBuilder, x: str, activation: Activation) -> str:
     if activation == "silu":
         return build.add("Mul", x, build.add("Sigmoid", x))
     if activation == "leaky_relu":
@@ -260,14 +247,8 @@ def _activate(build: _Builder, x: str, activation: Activation) -> str:
     return build.add(_OPERATORS[activation], x)
 
 
-def _average(build: _Builder, log_proba: str) -> str:
-    """Return the members' geometric mean, rows summing to 1: (K, N, C) -> (N, C)."""
-    mean = build.add("ReduceMean", log_proba, build.integers([0]), keepdims=0)
-    return build.add("Softmax", mean, axis=1)
-
-
-def _calibrate(build: _Builder, proba: str, calibration: Calibration, *, n_classes: int) -> None:
-    """Add the calibration; its output is the graph's, `probabilities`."""
+def _calibrate(build: GraphBuilder, proba: str, calibration: Calibration, n_classes: int) -> str:
+    """Add the calibration of probabilities (N, C); return the name of the result."""
     if calibration.temperature != 1.0:
         log_proba = build.add("Log", build.add("Max", proba, build.number(SMALLEST_PROBABILITY)))
         cooled = build.add("Mul", log_proba, build.number(1.0 / calibration.temperature))
@@ -275,4 +256,4 @@ def _calibrate(build: _Builder, proba: str, calibration: Calibration, *, n_class
     if calibration.mix > 0.0:
         proba = build.add("Mul", proba, build.number(1.0 - calibration.mix))
         proba = build.add("Add", proba, build.number(calibration.mix / n_classes))
-    build.nodes.append(helper.make_node("Identity", [proba], ["probabilities"], "probabilities"))
+    return proba

@@ -134,6 +134,34 @@ class TextInput(nn.Module):
             return torch.zeros(len(self.weights), len(ngrams), 0)
         return torch.cat(parts, dim=2)
 
+    def of_members(self, member_idx: np.ndarray) -> "TextInput":
+        """Return the scores of some members, on the processor; their scaling is left out."""
+        own = TextInput(self.features, len(member_idx), len(self.codes))
+        own.weights = self.weights.cpu()[torch.from_numpy(member_idx)]
+        return own
+
+    def exact_scores(self, ngrams: np.ndarray, member_idx: int) -> np.ndarray:
+        """Return one member's scores of rows that it did not learn from, bit by bit.
+
+        Sums in float64 of numbers of 16 bits are exact, so that the core graph finds the
+        very same; `scores` is faster, and differs in the last digits.
+
+        Returns:
+            Shape (N, T * S), float32.
+        """
+        result = np.zeros((len(ngrams), len(self.features) * self.n_scores), dtype=np.float32)
+        for idx, (columns, rows) in enumerate(self.columns()):
+            table = self.weights[member_idx, rows].cpu().double()
+            own = result[:, idx * self.n_scores : (idx + 1) * self.n_scores]
+            for start in range(0, len(ngrams), _CHUNK_ROWS):
+                chunk = ngrams[start : start + _CHUNK_ROWS, columns].astype(np.int32)
+                total = functional.embedding_bag(
+                    torch.from_numpy(chunk), table, mode="sum", padding_idx=NO_NGRAM
+                )
+                root = np.sqrt(np.maximum(np.count_nonzero(chunk, axis=1), 1.0))
+                own[start : start + _CHUNK_ROWS] = total.numpy() / root[:, None]
+        return result
+
     def _score_column(self, idx: int, ngrams: np.ndarray) -> Tensor:
         """Return (K, N, S) on the processor."""
         _, rows = self.columns()[idx]

@@ -34,12 +34,13 @@ def apply_schema(
         table: Raw columns in any order; columns that the schema does not name
             are left out.
         schema: What to make of them.
-        recipe: Missing markers, decimal mark, `read.infinite` and
-            `predict.missing_columns` are read.
+        recipe: Missing markers, decimal mark, `read.infinite`,
+            `predict.missing_columns` and `predict.invalid` are read.
         is_training: Whether the schema was made from this very table. If not,
             infinite numbers count as missing, `predict.missing_columns` may fill
-            absent columns, and a warning is logged for each column that loses
-            cells by it, as by cells that do not fit where some did not before.
+            absent columns and `predict.invalid` cells that do not fit, and a warning
+            is logged for each column that loses cells by it, as by cells that do not
+            fit where some did not before.
         gives_up: Whether the raw columns go one by one as their typed ones come, so
             that a large table is in memory once, not twice.
 
@@ -237,11 +238,16 @@ def _numeric(
         text = strip_missing(series, recipe.read.missing)
         number_format = spec.number_format or default_number_format(recipe)
         values = parse_numbers(text, number_format)
-        is_bad = _check_parsed(text, values, spec, source, "a number")
+        is_bad = _unparsed(text, values)
+        if not _is_lenient(recipe, is_training):
+            _check_parsed(text, is_bad, spec, source, "a number")
         if not is_training:
             _warn_lost(text.filter(is_bad), spec, source, "not a number")
     elif series.dtype.is_numeric() or series.dtype == pl.Boolean:
         values = series.cast(pl.Float64)
+    elif _is_lenient(recipe, is_training):
+        _warn_lost(as_text(series).drop_nulls(), spec, source, "not a number")
+        values = pl.Series(series.name, [None] * len(series), dtype=pl.Float64)
     else:
         raise _wrong_type(series, spec, source, "numbers")
     values = values.fill_nan(None)
@@ -265,12 +271,17 @@ def _datetime(
             found = find_date_format(text)
             date_format = found.format if found else "%Y-%m-%dT%H:%M:%S%.f"
         values = parse_dates(text, date_format)
-        is_bad = _check_parsed(text, values, spec, source, f"a date written as {date_format!r}")
+        is_bad = _unparsed(text, values)
+        if not _is_lenient(recipe, is_training):
+            _check_parsed(text, is_bad, spec, source, f"a date written as {date_format!r}")
         if not is_training:
             _warn_lost(text.filter(is_bad), spec, source, "not a date")
         return values
     if isinstance(series.dtype, pl.Datetime) or series.dtype == pl.Date:
         return _naive(series.cast(pl.Datetime("us")) if series.dtype == pl.Date else series)
+    if _is_lenient(recipe, is_training):
+        _warn_lost(as_text(series).drop_nulls(), spec, source, "not a date")
+        return pl.Series(series.name, [None] * len(series), dtype=pl.Datetime("us"))
     raise _wrong_type(series, spec, source, "dates")
 
 
@@ -296,11 +307,20 @@ def _naive(series: pl.Series) -> pl.Series:
     return series.cast(pl.Datetime("us"))
 
 
+def _is_lenient(recipe: Recipe, is_training: bool) -> bool:
+    """Whether cells that do not fit their column become missing rather than an error."""
+    return not is_training and recipe.predict.invalid == "missing"
+
+
+def _unparsed(text: pl.Series, values: pl.Series) -> pl.Series:
+    """Return which cells do not parse, shape (N,)."""
+    return text.is_not_null() & values.is_null()
+
+
 def _check_parsed(
-    text: pl.Series, values: pl.Series, spec: ColumnSpec, source: str, expected: str
-) -> pl.Series:
-    """Return which cells do not parse; none may, unless some did not before."""
-    is_bad = text.is_not_null() & values.is_null()
+    text: pl.Series, is_bad: pl.Series, spec: ColumnSpec, source: str, expected: str
+) -> None:
+    """Allow no cell that does not parse, unless some did not before."""
     if is_bad.any() and not spec.n_invalid:
         row = int(is_bad.arg_max() or 0)
         option = "missing value or a kind of its own"
@@ -309,7 +329,6 @@ def _check_parsed(
             where=f"{source}, row {row + 1}, column {spec.name!r}",
             fix=f"Correct the cell, or declare it as a {option} (read.missing, kinds)",
         )
-    return is_bad
 
 
 def _warn_lost(cells: pl.Series, spec: ColumnSpec, source: str, reason: str) -> None:

@@ -1,5 +1,6 @@
 """What trained members say of rows: out of fold, and member by member."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,24 +76,32 @@ def score_members(
 
 
 @torch.no_grad()
-def out_of_fold(network: Network, rows: EncodedRows, validation: RowSet) -> np.ndarray:
-    """Average, for each row, the members that left it out, as `average_members` does.
+def out_of_fold(
+    network: Network, rows: EncodedRows, validation: RowSet, repeat: Sequence[int]
+) -> np.ndarray:
+    """Return what is said of each row by the members that left it out.
+
+    Args:
+        network: Trained.
+        rows: N encoded rows.
+        validation: The rows that each member left out; within a repeat no row twice.
+        repeat: Number of each member's repeat, (K,), below R.
 
     Returns:
-        Shape (N, C), float64; NaN for rows that every member learnt from.
+        Log probabilities, shape (R, N, C), float64; NaN where no member of the repeat
+        left the row out.
     """
     network.eval()
     is_row = validation.mask().bool()
-    total = torch.zeros(rows.n_rows, network.n_classes, dtype=torch.float64)
-    counts = torch.zeros(rows.n_rows, dtype=torch.float64)
+    shape = (max(repeat) + 1, rows.n_rows, network.n_classes)
+    result = torch.full(shape, float("nan"), dtype=torch.float64)
+    of_repeat = torch.tensor(repeat)[:, None].expand_as(is_row)
     for span, inputs in rows.in_spans(validation.row_idx.to(rows.device)):
-        log_proba = network.member_log_proba(inputs).double().cpu()
         kept: Tensor = is_row[:, span]
-        chosen = validation.row_idx[:, span][kept]
-        total.index_add_(0, chosen, log_proba[kept])
-        counts.index_add_(0, chosen, torch.ones(len(chosen), dtype=torch.float64))
-    mean: np.ndarray = (total / counts.unsqueeze(1)).numpy()
-    return _normalised(mean)
+        chosen = of_repeat[:, span][kept], validation.row_idx[:, span][kept]
+        result[chosen] = network.member_log_proba(inputs).double().cpu()[kept]
+    log_proba: np.ndarray = result.numpy()
+    return log_proba
 
 
 def _normalised(log_proba: np.ndarray) -> np.ndarray:

@@ -79,6 +79,11 @@ class EncodedRows:
         is_kept = network.n_members * self.n_rows * self.row_bytes <= cache_bytes
         self._cache = network.encode(self._rows) if is_kept else None
 
+    @property
+    def scores(self) -> Tensor:
+        """The texts' scores (K, N, S): those of training rows by fits that left them out."""
+        return self._rows.scores
+
     def of_members(self, network: Network, member_idx: Tensor) -> "EncodedRows":
         """Return the same rows for some of the members, encoded batch by batch.
 

@@ -1,0 +1,32 @@
+"""Fits side by side, each on one thread, so that no figure depends on how many there are."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+T = TypeVar("T")
+
+
+def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
+    """Return what `work` returns for each fit.
+
+    scikit-learn's loops run on one thread each: shared by several, sums of gradients are
+    rounded in another way for each number of threads. The fits share the processor
+    instead, on as many threads as PyTorch has.
+    """
+    from threadpoolctl import threadpool_limits
+
+    def alone(fit_idx: int) -> T:
+        # OpenBLAS may flag "invalid" for lanes of a product that nobody reads.
+        with threadpool_limits(limits=1, user_api="openmp"), np.errstate(invalid="ignore"):
+            return work(fit_idx)
+
+    n_workers = min(torch.get_num_threads(), n_fits)
+    with threadpool_limits(limits=1, user_api="blas"):  # of the whole process
+        if n_workers <= 1:
+            return [alone(idx) for idx in range(n_fits)]
+        with ThreadPoolExecutor(n_workers) as workers:
+            return list(workers.map(alone, range(n_fits)))

@@ -1,0 +1,208 @@
+"""The contest: candidates judged on the same rows, what ships, and the verdict.
+
+Comes in: out-of-fold log probabilities of each candidate. Goes out: the mixture to
+ship, its honest probabilities for every row, and the plain data of the comparison.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from assay.candidates.blend import average_repeats
+from assay.deal import sample_rows
+from assay.evaluate.intervals import bootstrap_intervals, wilson
+from assay.evaluate.mixture import Logs, Mixture, cross_fitted, fit_mixture
+from assay.evaluate.verdict import MAJORITY, Verdict, class_shares, reach_verdict
+from assay.recipe import Recipe
+from assay.split import Split
+
+BLEND = "blend"
+_COMPARED_CELLS = 1_000_000  # rows x classes that candidates are compared on
+_COMPARED_ROWS = 5_000  # at the least, where there are as many
+_SHOWN = ("log_loss", "accuracy", "auroc", "brier", "balanced_accuracy", "f1_macro")
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Rows that every candidate judged.
+
+    Attributes:
+        row_idx: Which, shape (N',).
+        y: Their classes.
+        fold: Fold that judges them in each repeat, (R, N'); -1 for none.
+        groups: Their groups, or None.
+    """
+
+    row_idx: np.ndarray
+    y: np.ndarray
+    fold: np.ndarray
+    groups: np.ndarray | None
+
+
+class Contest:
+    """Candidates on the same folds.
+
+    Args:
+        logs: Log probabilities by candidate, (R, N, C), simplest first; NaN where a
+            repeat does not judge a row.
+        y: Class indices, (N,).
+        split: Who left out which rows.
+        recipe: What to prefer, how to judge, the seed.
+        groups: Group of each row, (N,), or None.
+    """
+
+    def __init__(
+        self,
+        logs: Logs,
+        y: np.ndarray,
+        split: Split,
+        recipe: Recipe,
+        *,
+        groups: np.ndarray | None = None,
+    ) -> None:
+        self._logs = logs
+        self._y = y
+        self._split = split
+        self._recipe = recipe
+        self._groups = groups
+        self._is_calibrated = recipe.evaluate.calibration != "none"
+        known = [np.isfinite(log_proba[:, :, 0]).any(axis=0) for log_proba in logs.values()]
+        self.row_idx = np.flatnonzero(np.logical_and.reduce(known))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Candidates, simplest first; a blend where several have a part in it."""
+        is_blend = len(self._blended.weights) > 1
+        return (*self._logs, BLEND) if is_blend else tuple(self._logs)
+
+    @property
+    def _real(self) -> tuple[str, ...]:
+        return tuple(name for name in self._logs if name != MAJORITY)
+
+    @cached_property
+    def shipped(self) -> Mixture:
+        """What ships, fitted on every row that is judged."""
+        shipped = self.verdict.shipped
+        return self._blended if shipped == BLEND else self._fitted((shipped,))
+
+    @cached_property
+    def _blended(self) -> Mixture:
+        return self._fitted(self._real)
+
+    def _fitted(self, names: Sequence[str]) -> Mixture:
+        judged = {name: self._logs[name][:, self.row_idx] for name in names}
+        y = self._y[self.row_idx]
+        return fit_mixture(judged, names, y, is_calibrated=self._is_calibrated)
+
+    @cached_property
+    def proba(self) -> np.ndarray:
+        """Honest probabilities of what ships for the rows `row_idx`, shape (N', C)."""
+        name = self.verdict.shipped
+        if len(self._compared.row_idx) == len(self.row_idx):
+            return _averaged(self._compared_proba[name])
+        return _averaged(self._cross_fitted(name, self.row_idx))
+
+    @cached_property
+    def uncalibrated(self) -> np.ndarray:
+        """The same with the mixture's weights, but before any calibration."""
+        logs = {name: self._logs[name][:, self.row_idx] for name in self._real}
+        plain = Mixture(self.shipped.weights)
+        return plain.apply({name: average_repeats(logs[name]) for name in plain.weights})
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Who is better than whom, and what ships."""
+        judged = self._compared
+        return reach_verdict(
+            {name: self._compared_proba[name] for name in self.names},
+            judged.y,
+            judged.fold,
+            self._recipe,
+            test_per_train=self._test_per_train,
+            groups=judged.groups,
+        )
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Return each candidate's scores with intervals, as plain data."""
+        judged, recipe = self._compared, self._recipe
+        weights = self.shipped.weights
+        found = []
+        for name in self.names:
+            proba = _averaged(self._compared_proba[name])
+            scores = bootstrap_intervals(
+                judged.y,
+                proba,
+                n_resamples=recipe.evaluate.bootstrap,
+                confidence=recipe.evaluate.confidence,
+                seed=recipe.seed,
+                groups=judged.groups,
+                draws_ranks=False,
+            )
+            if judged.groups is None:  # where all rows are right, draws would claim certainty
+                n_right = float((proba.argmax(axis=1) == judged.y).sum())
+                confidence = recipe.evaluate.confidence
+                scores["accuracy"] = wilson(n_right, len(proba), confidence=confidence)
+            found.append(
+                {
+                    "name": name,
+                    "scores": {score: scores[score].to_dict() for score in _SHOWN},
+                    "weight": weights.get(name, 0.0),
+                    "is_shipped": name == self.verdict.shipped,
+                }
+            )
+        return found
+
+    @cached_property
+    def _compared(self) -> _Judged:
+        n_classes = next(iter(self._logs.values())).shape[2]
+        most = max(_COMPARED_CELLS // n_classes, _COMPARED_ROWS)
+        row_idx = self.row_idx[sample_rows(len(self.row_idx), most)]
+        groups = None if self._groups is None else self._groups[row_idx]
+        return _Judged(row_idx, self._y[row_idx], self._folds()[:, row_idx], groups)
+
+    def _folds(self) -> np.ndarray:
+        split = self._split
+        fold = np.full((max(split.repeat) + 1, len(self._y)), -1, dtype=np.int64)
+        for (repeat, number), left_out in zip(split.member_fold, split.validation, strict=True):
+            fold[repeat, left_out] = number
+        return fold
+
+    @property
+    def _test_per_train(self) -> float:
+        """Rows judged by a member over rows it learnt from."""
+        split = self._split
+        return float(split.validation.sum() / max(split.train.sum(), 1))
+
+    def _parts(self, name: str) -> Sequence[str]:
+        return self._real if name == BLEND else (name,)
+
+    def _cross_fitted(self, name: str, row_idx: np.ndarray) -> np.ndarray:
+        names = self._parts(name)
+        return cross_fitted(
+            {part: self._logs[part][:, row_idx] for part in names},
+            names,
+            self._y[row_idx],
+            is_calibrated=self._is_calibrated and name != MAJORITY,
+            seed=self._recipe.seed,
+            groups=None if self._groups is None else self._groups[row_idx],
+        )
+
+    @cached_property
+    def _compared_proba(self) -> dict[str, np.ndarray]:
+        judged = self._compared
+        found = {
+            name: self._cross_fitted(name, judged.row_idx)
+            for name in self.names
+            if name != MAJORITY
+        }
+        n_classes = next(iter(self._logs.values())).shape[2]
+        return {MAJORITY: class_shares(judged.y, n_classes)[None], **found}
+
+
+def _averaged(proba: np.ndarray) -> np.ndarray:
+    """Average repeats, (R, N, C) -> (N, C)."""
+    with np.errstate(divide="ignore"):  # a class may be left nothing without calibration
+        return np.exp(average_repeats(np.log(proba)))

@@ -1,0 +1,134 @@
+"""From what candidates say to what is shipped: weights, temperature, and their honest test.
+
+Comes in: log probabilities of each candidate for rows that it had not learnt from.
+Goes out: one mixture of them, calibrated, and probabilities for the same rows in which
+no row had a part in the weights or the temperature that were used for it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from assay.candidates.blend import average_repeats, blend, fit_weights, fitted_rows
+from assay.deal import sample_rows
+from assay.evaluate.calibration import apply_temperature, fit_temperature, mix_weight
+from assay.nn.core_graph import Calibration
+
+PRIOR = {"boosting": 0.4, "network": 0.6}
+"""What the weights of a blend are drawn towards, half-way.
+
+Left-out rows are judged by the fit of one fold, but what ships is the average of all fits,
+from which networks gain more than trees. With weights fitted on left-out rows alone the
+blend was 3 % worse on new rows (geometric mean of log loss, 18 tables), and on tables whose
+classes are easily told apart much more.
+"""
+
+_PRIOR_SHARE = 0.5
+
+PARTS = 5  # of the rows: what is fitted on four of them judges the fifth
+
+Logs = Mapping[str, np.ndarray]
+"""Log probabilities by candidate: (R, N, C) by repeat, NaN where a row is not judged, or
+(N, C)."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A calibrated geometric mean of candidates: softmax(sum of w log p / T), mixed with 1 / C.
+
+    Attributes:
+        weights: Of each candidate, positive, summing to 1.
+        calibration: Temperature T and the share of the uniform distribution.
+    """
+
+    weights: Mapping[str, float]
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def apply(self, logs: Logs) -> np.ndarray:
+        """Return probabilities, (..., C), of log probabilities (..., C) by candidate."""
+        blended = blend(_stacked(logs, self.weights), list(self.weights.values()))
+        return apply_temperature(
+            np.exp(blended), self.calibration.temperature, mix=self.calibration.mix
+        )
+
+
+def fit_mixture(logs: Logs, names: Sequence[str], y: np.ndarray, *, is_calibrated: bool) -> Mixture:
+    """Fit weights, where there are several candidates, and the temperature.
+
+    Args:
+        logs: By repeat, (R, N, C); some repeat judges every row.
+        names: The candidates to mix.
+        y: Class indices, (N,).
+        is_calibrated: Whether a temperature is fitted.
+    """
+    n_rows, n_classes = len(y), next(iter(logs.values())).shape[2]
+    chosen = sample_rows(n_rows, fitted_rows(n_rows, n_classes))
+    averages = average_repeats(np.stack([logs[name][:, chosen] for name in names]))
+    shares = _shrunk(fit_weights(averages, y[chosen]), names)
+    weights = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
+    if not is_calibrated:
+        return Mixture(weights)
+    proba = np.exp(blend(averages, shares))
+    return Mixture(weights, Calibration(fit_temperature(proba, y[chosen]), mix_weight(n_rows)))
+
+
+def cross_fitted(
+    logs: Logs,
+    names: Sequence[str],
+    y: np.ndarray,
+    *,
+    is_calibrated: bool,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return each row's probabilities by a mixture that was fitted on other rows.
+
+    Args:
+        logs: By repeat, (R, N, C); some repeat judges every row.
+        names: The candidates to mix.
+        y: Class indices, (N,).
+        is_calibrated: Whether temperatures are fitted.
+        seed: Of the division into fifths.
+        groups: Group of each row, (N,), or None; no group is parted.
+
+    Returns:
+        Shape (R, N, C); NaN where a repeat does not judge the row.
+    """
+    unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    part = (np.random.default_rng(seed).permutation(int(unit.max()) + 1) % PARTS)[unit]
+    result = np.full_like(logs[names[0]], np.nan, dtype=np.float64)
+    for idx in range(PARTS):
+        own, others = part == idx, part != idx
+        if not own.any():
+            continue
+        fitted_on = others if others.any() else own
+        mixture = fit_mixture(
+            {name: logs[name][:, fitted_on] for name in names},
+            names,
+            y[fitted_on],
+            is_calibrated=is_calibrated and others.any(),
+        )
+        result[:, own] = _applied(mixture, {name: logs[name][:, own] for name in names})
+    return result
+
+
+def _shrunk(shares: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Draw fitted weights towards `PRIOR`, where all that it names are there."""
+    if not set(PRIOR) <= set(names):
+        return shares
+    prior = np.array([PRIOR.get(name, 0.0) for name in names])
+    shrunk: np.ndarray = _PRIOR_SHARE * prior + (1.0 - _PRIOR_SHARE) * shares
+    return shrunk
+
+
+def _applied(mixture: Mixture, logs: Logs) -> np.ndarray:
+    """Apply a mixture to (R, N, C), leaving rows that are not judged as they are."""
+    result = np.full(next(iter(logs.values())).shape, np.nan)
+    is_known = np.isfinite(_stacked(logs, mixture.weights)[..., 0]).all(axis=0)
+    result[is_known] = mixture.apply({name: logs[name][is_known] for name in mixture.weights})
+    return result
+
+
+def _stacked(logs: Logs, names: Iterable[str]) -> np.ndarray:
+    return np.stack([logs[name] for name in names])

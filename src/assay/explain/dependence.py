@@ -1,0 +1,150 @@
+"""Partial dependence: how the mean prediction goes with one column.
+
+Comes in: a subject and rows. Goes out: for each column its values, the mean probability
+with each of them in every row, and how common they are, as plain data.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assay.explain.subject import Subject, stacked
+from assay.metrics import Floats
+from assay.table import Table
+
+N_POINTS, N_LEVELS, N_CLASSES, N_ROWS = 20, 12, 3, 200
+_CHANCE = 12  # keeps this source of chance apart from others of the same seed
+_TAIL = 0.01  # share of the cells beyond either end of the grid
+
+
+def partial_dependence(
+    subject: Subject,
+    raw: Table,
+    columns: Sequence[str],
+    *,
+    n_rows: int = N_ROWS,
+    n_points: int = N_POINTS,
+    n_levels: int = N_LEVELS,
+    n_classes: int = N_CLASSES,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Return the mean probability for values of each column (Friedman 2001, Ann. Stat. 29:1189).
+
+    Every row of a sample gets the value in turn, all its other cells as they are. Where
+    columns go together, that makes rows that do not occur: read it with care.
+
+    Args:
+        subject: Usually the finished model; no class of a row is needed.
+        raw: Raw rows: all of them tell how common a value is.
+        columns: Raw columns. Texts and identifiers have no values to try and are skipped.
+        n_rows: Rows that are averaged over at the most.
+        n_points: Values of a number or date at the most: quantiles from 1 % to 99 %.
+        n_levels: Commonest levels at the most.
+        n_classes: Classes at the most, those with the largest mean probability; of two
+            classes only the second.
+        seed: Of the sample.
+
+    Returns:
+        For each column {"column", "kind": "numeric", "datetime" or "categorical", "x":
+        values, rising, dates as ISO text, or levels from the commonest on, "proba":
+        {class: mean probability for each x}, "rug"}. The rug of numbers and dates is
+        {"counts": rows from each x up to the next, one fewer than x; "below", "above":
+        rows outside; "missing"}; of levels {"counts": rows of each; "other"; "missing"}.
+        Where cells are missing, "missing_proba" {class: probability} stands for x missing.
+
+    Raises:
+        UserError: A column that is missing or not used.
+    """
+    if raw.n_rows == 0 or not columns:
+        return []
+    chosen = subject.check_columns(columns)
+    typed = subject.typed(raw)
+    n_few = min(n_rows, typed.n_rows)
+    rng = np.random.default_rng([seed, _CHANCE])
+    few = typed.take(np.sort(rng.choice(typed.n_rows, size=n_few, replace=False)))
+    classes = _classes(subject, few, n_classes)
+    found = []
+    for name in chosen:
+        spec = subject.preparation.raw_schema[name]
+        described = _values(typed.column(name), str(spec.kind), n_points, n_levels)
+        if described is not None:
+            cells, entry = described
+            found.append({"column": name} | entry | _means(subject, few, cells, classes))
+    return found
+
+
+def _classes(subject: Subject, rows: Table, n_classes: int) -> list[int]:
+    """Return the classes to show, in their own order."""
+    if len(subject.classes) == 2:
+        return [1]
+    mean = subject.proba(rows).mean(axis=0)
+    return sorted(np.argsort(-mean, kind="stable")[:n_classes].tolist())
+
+
+def _values(
+    cells: pl.Series, kind: str, n_points: int, n_levels: int
+) -> tuple[pl.Series, dict[str, Any]] | None:
+    """Return the cells to try, missing last if there are any, with kind, x and rug."""
+    if kind in ("categorical", "boolean"):
+        values, rug = _levels(cells, n_levels)
+        x, shown = values.to_list(), "categorical"
+    elif kind in ("numeric", "datetime"):
+        values, rug = _points(cells, n_points)
+        x, shown = values.to_list(), kind
+        x = [one.isoformat() for one in x] if kind == "datetime" else x
+    else:
+        return None
+    if not x:
+        return None
+    rug["missing"] = cells.null_count()
+    if rug["missing"]:
+        values = values.extend(pl.Series(cells.name, [None], dtype=cells.dtype))
+    return values, {"kind": shown, "x": x, "rug": rug}
+
+
+def _levels(cells: pl.Series, n_levels: int) -> tuple[pl.Series, dict[str, Any]]:
+    counted = cells.drop_nulls().alias("level").value_counts(name="n")
+    counted = counted.sort(["n", "level"], descending=[True, False]).head(n_levels)
+    counts = counted.get_column("n").to_list()
+    rug = {"counts": counts, "other": len(cells) - cells.null_count() - sum(counts)}
+    return counted.get_column("level").alias(cells.name), rug
+
+
+def _points(cells: pl.Series, n_points: int) -> tuple[pl.Series, dict[str, Any]]:
+    present = cells.drop_nulls().sort()
+    distinct = present.unique(maintain_order=True)
+    if len(distinct) > n_points:
+        shares = np.linspace(_TAIL, 1 - _TAIL, n_points)
+        places = np.round(shares * (len(present) - 1)).astype(np.intp)
+        distinct = present.gather(places).unique(maintain_order=True)
+    numbers = present.to_physical().to_numpy()
+    points = distinct.to_physical().to_numpy()
+    below = np.searchsorted(numbers, points, side="left")
+    if not len(points):
+        return distinct, {}
+    last = int(np.searchsorted(numbers, points[-1], side="right"))
+    counts = np.diff(below)
+    if len(counts):
+        counts[-1] += last - below[-1]  # the last stretch has both its ends
+    rug = {"counts": counts.tolist(), "below": int(below[0]), "above": len(numbers) - last}
+    return distinct, rug
+
+
+def _means(subject: Subject, rows: Table, cells: pl.Series, classes: list[int]) -> dict[str, Any]:
+    """Return the mean probabilities of the classes with each of the cells in all rows."""
+    own = rows.frame.get_column(cells.name)
+    parts = [
+        rows.frame.with_columns(cells[idx : idx + 1].cast(own.dtype).new_from_index(0, rows.n_rows))
+        for idx in range(len(cells))
+    ]
+    proba = subject.proba(stacked(parts, rows.source))
+    mean: Floats = proba.reshape(len(cells), rows.n_rows, -1).mean(axis=1)  # (M*N, C) -> (M, C)
+    names = subject.classes
+    has_missing = cells.null_count() > 0
+    shown = mean[:-1] if has_missing else mean
+    result: dict[str, Any] = {"proba": {names[idx]: shown[:, idx].tolist() for idx in classes}}
+    if has_missing:
+        result["missing_proba"] = {names[idx]: float(mean[-1, idx]) for idx in classes}
+    return result

@@ -1,0 +1,188 @@
+"""The second half of the story: judge what was trained, decide, explain, assemble.
+
+Comes in: a trained population and its rivals. Goes out: everything that a model file
+holds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from assay.candidates import Rival
+from assay.deal import sample_rows
+from assay.decide import Decisions, plan_decisions
+from assay.evaluate.contest import Contest
+from assay.evaluate.decisions import fit_decisions
+from assay.evaluate.left_out import predict_left_out
+from assay.evaluate.population import Judge
+from assay.explain import (
+    Subject,
+    partial_dependence,
+    permutation_importance,
+    sample_size,
+    top_columns,
+)
+from assay.ledger import Ledger
+from assay.limits import Limits, Prepared
+from assay.nn.network import Network
+from assay.predict import Predictor
+from assay.profile import label_noise
+from assay.profile.finding import ordered
+from assay.recipe import Recipe
+from assay.reference import Reference
+from assay.samples import HeldOutRows, Samples, held_out
+from assay.training.history import History
+from assay.training.setup import Setup
+
+_LEAST_EXPLAINED = 2  # rows
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of a training.
+
+    Attributes:
+        predictor: What predicts.
+        ledger: Decisions about the data.
+        evaluation: Scores with intervals, as plain data.
+        members: Weights and fitted statistics by name, leading axis K.
+        reference: The training table's columns, summed up.
+    """
+
+    predictor: Predictor
+    ledger: Ledger
+    evaluation: dict[str, Any]
+    members: dict[str, np.ndarray]
+    reference: Reference
+
+
+def judge_training(
+    setup: Setup,
+    rivals: Sequence[Rival],
+    history: History,
+    prepared: Prepared,
+    recipe: Recipe,
+    limits: Limits,
+    ledger: Ledger,
+    *,
+    test: HeldOutRows | None = None,
+) -> Trained:
+    """Judge a training by the rows it left out, and assemble what ships.
+
+    Args:
+        setup: With a trained network.
+        rivals: Simpler candidates on the same folds.
+        history: Of the training.
+        prepared: How much may be judged in time.
+        recipe: All choices.
+        limits: Time left for explanations.
+        ledger: Decisions about the data.
+        test: Rows of a test table, or None.
+    """
+    samples, network = setup.samples, setup.network
+    recipe_in_time = recipe.model_copy(update={"evaluate": prepared.evaluate})
+    judge = Judge(setup, rivals, recipe_in_time)
+    graph = judge.core_graph()
+    predictor = Predictor(samples.preparation, samples.encoder, samples.target, graph, recipe)
+    evaluation: dict[str, Any] = {
+        "classes": list(samples.target.classes),
+        "n_rows": len(samples.y),
+        "calibration": asdict(judge.mixture.calibration),
+        "train": judge.learnt_rows(prepared.n_learnt),
+        "training": _describe_training(network, history, recipe),
+    }
+    reference, contest = samples.reference, judge.contest
+    if recipe.evaluate.findings:
+        evaluation["findings"] = _findings(samples, contest)
+    if contest is not None:
+        evaluation["validation"] = judge.left_out_rows()
+        evaluation["candidates"] = contest.documents()
+        evaluation["verdict"] = contest.verdict.to_dict()
+        decisions, evaluation["decisions"] = _decisions(samples, contest, recipe_in_time)
+        predictor = replace(predictor, decisions=decisions)
+        reference = reference.with_predictions(contest.proba)
+        evaluation |= _explained(setup, rivals, judge, contest, predictor, limits)
+    else:
+        counts = np.bincount(samples.y, minlength=samples.target.n_classes)
+        plan = plan_decisions(recipe.decide, samples.target.classes, counts)
+        predictor = replace(predictor, decisions=plan)
+    if samples.split.test.any():
+        test = held_out(samples)
+    if test is not None:
+        evaluation["test"] = judge.test_rows(predictor.core, test)
+    return Trained(predictor, ledger, evaluation, network.arrays(), reference)
+
+
+def _describe_training(network: Network, history: History, recipe: Recipe) -> dict[str, Any]:
+    per_member = [p[0].numel() for p in network.parameters() if p.requires_grad]
+    return {
+        "n_members": network.n_members,
+        "n_inputs": network.n_inputs,
+        "n_parameters_per_member": sum(per_member),
+        "n_epochs_run": len(history.train_loss),
+        "seed": recipe.seed,
+        "torch_version": torch.__version__,
+        "history": history.to_dict(),
+    }
+
+
+def _findings(samples: Samples, contest: Contest | None) -> list[dict[str, Any]]:
+    """Return what was found in the table, and among the labels, the gravest first."""
+    found = list(samples.findings)
+    if contest is not None:
+        proba = np.full((len(samples.y), samples.target.n_classes), np.nan)
+        proba[contest.row_idx] = contest.proba
+        found += label_noise(samples.y, proba, samples.target.classes)
+    return [finding.to_dict() for finding in ordered(found)]
+
+
+def _decisions(
+    samples: Samples, contest: Contest, recipe: Recipe
+) -> tuple[Decisions, dict[str, Any]]:
+    groups = samples.roles.groups
+    return fit_decisions(
+        samples.y[contest.row_idx],
+        contest.proba,
+        samples.target.classes,
+        recipe.decide,
+        seed=recipe.seed,
+        groups=None if groups is None else groups[contest.row_idx],
+        confidence=recipe.evaluate.confidence,
+        n_resamples=recipe.evaluate.bootstrap,
+    )
+
+
+def _explained(
+    setup: Setup,
+    rivals: Sequence[Rival],
+    judge: Judge,
+    contest: Contest,
+    predictor: Predictor,
+    limits: Limits,
+) -> dict[str, Any]:
+    """Return which columns matter, and how predictions go with those that do."""
+    samples, recipe = setup.samples, predictor.recipe
+    most_s = limits.explaining_s()
+    judged = np.flatnonzero(np.isin(samples.raw_idx, contest.row_idx))
+    subject = Subject.of(predictor)
+    few = judged[sample_rows(len(judged), sample_size(len(subject.columns)))]
+    if len(few) < _LEAST_EXPLAINED or not subject.columns or not limits.tell_explaining(most_s):
+        return {}
+    row_idx, raw = samples.raw_idx[few], samples.raw.take(few)
+    predict = predict_left_out(setup, rivals, judge.mixture, recipe, row_idx)
+    groups = samples.roles.groups
+    importance = permutation_importance(
+        replace(subject, predict=predict),
+        raw,
+        samples.y[row_idx],
+        confidence=recipe.evaluate.confidence,
+        groups=None if groups is None else groups[row_idx],
+        seed=recipe.seed,
+        most_s=most_s,
+    )
+    columns = top_columns(importance)
+    dependence = partial_dependence(subject, raw, columns, seed=recipe.seed)
+    return {"importance": importance, "dependence": dependence}

@@ -1,0 +1,169 @@
+"""The model card: the report's document as a page of Markdown to complete by hand.
+
+The sections are those of Mitchell et al. 2019 (Model Cards for Model Reporting, FAT*
+2019:220). What only a person can know is left to fill in, and says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assay.report.wording import candidate_name, counted, figure, percent, span
+
+_MARKS = "\\`*_[]#|~"
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_FILL_IN = "*To be filled in by a person.*"
+_MOST_ROWS = 30
+
+
+def render_markdown(document: Mapping[str, Any]) -> str:
+    """Return the model card.
+
+    Args:
+        document: From `make_context`.
+
+    Returns:
+        Markdown; names from the table cannot act as markup.
+    """
+    model = document["model"]
+    lines = [
+        f"# Model card: {escaped(model['target'])}",
+        "",
+        f"**{escaped(document['verdict']['text'])}**",
+        "",
+        *_details(document),
+        *_section("Intended use", [_fill_in("what it is for, who uses it, what it is not for")]),
+        *_section("Training data", _data(document)),
+        *_section("Scores", _scores(document)),
+        *_section("What it depends on", _importance(document)),
+        *_section("Limits and findings", _findings(document)),
+        *_section(
+            "Ethical considerations",
+            [_fill_in("whom its errors harm, which groups were looked at, what was done")],
+        ),
+        *_section("How to reproduce", _reproduce(document)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: object) -> str:
+    r"""Return text whose marks are text in Markdown and in the HTML made of it.
+
+    Example:
+        >>> print(escaped("<b>*a|b*"))
+        &lt;b&gt;\*a\|b\*
+    """
+    return "".join(
+        f"\\{mark}" if mark in _MARKS else _ENTITIES.get(mark, mark) for mark in str(text)
+    )
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    return ["", f"## {title}", "", *lines] if lines else []
+
+
+def _fill_in(what: str) -> str:
+    return f"{_FILL_IN} Tell {what}."
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _details(document: Mapping[str, Any]) -> list[str]:
+    versions, model, read = document["versions"], document["model"], document["read"]
+    shipped = document["verdict"]["shipped"]
+    what = f"{candidate_name(shipped)}, " if shipped else ""
+    networks = f"{counted(read['n_members'], 'network')}, " if read["n_members"] else ""
+    return [
+        f"- File: {escaped(model['file'])}",
+        f"- Model: {what}{networks}{counted(model['n_classes'], 'class')}",
+        f"- Trained by assay {escaped(versions['assay'])}, seed {versions['seed']}",
+    ]
+
+
+def _data(document: Mapping[str, Any]) -> list[str]:
+    read = document["read"]
+    n_rows = "unknown" if read["n_rows"] is None else f"{read['n_rows']:,}"
+    kinds = ", ".join(f"{n} {escaped(kind)}" for kind, n in read["kinds"].items())
+    classes = [
+        f"{escaped(one['class'])}" + (f" ({percent(one['share'])})" if one["share"] else "")
+        for one in read["classes"]["items"][:_MOST_ROWS]
+    ]
+    n_more = document["model"]["n_classes"] - len(classes)
+    more = f" and {n_more:,} more" if n_more > 0 else ""
+    lines = [
+        f"- Rows to learn from: {n_rows}",
+        f"- Columns: {read['n_columns']}" + (f" ({kinds})" if kinds else ""),
+        f"- Classes of {escaped(document['model']['target'])}: {', '.join(classes)}{more}",
+    ]
+    return [*lines, "", _fill_in("where the rows come from, of when, and how they were chosen")]
+
+
+def _scores(document: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for part in document["parts"]:
+        about = f"{part['title']}: {counted(part['n_rows'], 'row')}; "
+        rows = [
+            [score["label"], figure(score["estimate"]), span(score), _baseline(score)]
+            for score in part["scores"]
+        ]
+        header = ["score", "estimate", "interval", "always the commonest class"]
+        lines += [f"{about}intervals at {percent(part['confidence'], 0)} confidence.", ""]
+        lines += [*_table(header, rows), ""]
+    if not lines:
+        return [escaped(document["verdict"]["text"])]
+    return [*lines, *_candidates(document)]
+
+
+def _baseline(score: Mapping[str, Any]) -> str:
+    return "" if score["majority"] is None else figure(score["majority"])
+
+
+def _candidates(document: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for one in document["candidates"]:
+        loss = one["scores"].get("log_loss") or {}
+        name = f"**{one['label']}** (ships)" if one["is_shipped"] else escaped(one["label"])
+        rows.append([name, figure(loss.get("estimate")), span(loss)])
+    header = ["candidate", "log loss", "interval"]
+    return [*_table(header, rows), ""] if rows else []
+
+
+def _importance(document: Mapping[str, Any]) -> list[str]:
+    importance = document["importance"]
+    if not importance:
+        return []
+    rows = [
+        [escaped(one["column"]), figure(one["increase"]["estimate"]), span(one["increase"])]
+        for one in importance["columns"]["items"][:_MOST_ROWS]
+    ]
+    return _table(["column", "increase of log loss when shuffled", "interval"], rows)
+
+
+def _findings(document: Mapping[str, Any]) -> list[str]:
+    found = document["findings"]["items"]
+    lines = [
+        f"- **{escaped(one['severity'])}**, {escaped(one['where'])}: {escaped(one['what'])}"
+        for one in found[:_MOST_ROWS]
+    ]
+    if len(found) > len(lines):
+        lines.append(f"- and {len(found) - len(lines)} more")
+    n_decisions = len(document["ledger"]["items"]) + document["ledger"]["n_more"]
+    lines.append(
+        "- The scores hold for rows like those it learned from. "
+        f"{counted(n_decisions, 'decision')} about the data stand in its ledger."
+    )
+    return [*lines, "", _fill_in("where it should not be trusted")]
+
+
+def _reproduce(document: Mapping[str, Any]) -> list[str]:
+    told = document["reproduce"]
+    fence = "```"
+    return [
+        f"Save the recipe as {escaped(told['recipe'])}; `assay report MODEL` shows it.",
+        "",
+        f"{fence}sh",
+        *(command.replace("`", "'") for command in told["commands"]),
+        fence,
+    ]

@@ -1,0 +1,95 @@
+"""The first thing that a reader sees: the verdict in a sentence, and a few figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.report.wording import NO_BREAK, figure, percent, span
+
+_SHOWN = ("accuracy", "log_loss", "auroc", "balanced_accuracy")
+
+
+def opening(evaluation: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the verdict; a sentence made of the scores where the evaluation has none.
+
+    Args:
+        evaluation: As in the model file.
+        document: With "parts" and "model".
+
+    Returns:
+        text; has_signal, None where unknown; shipped, prefer and metric, None where
+        unknown; comparisons.
+    """
+    verdict = evaluation.get("verdict") or {}
+    return {
+        "text": verdict.get("text") or _sentence(document).replace(NO_BREAK, " "),
+        "has_signal": verdict.get("has_signal"),
+        "shipped": verdict.get("shipped"),
+        "prefer": verdict.get("prefer"),
+        "metric": verdict.get("metric"),
+        "comparisons": verdict.get("comparisons") or [],
+    }
+
+
+def highlights(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return up to four figures for the top of the page, of the rows that count most.
+
+    Test rows go first, since nothing was chosen by them.
+
+    Returns:
+        name; label; value and span, as text; note, what to compare with, as text.
+    """
+    if not document["parts"]:
+        return []
+    part = document["parts"][-1]
+    scores = {score["name"]: score for score in part["scores"]}
+    found = []
+    for name in _SHOWN:
+        score = scores.get(name)
+        if score is None or score["estimate"] is None:
+            continue
+        is_share = name in ("accuracy", "balanced_accuracy")
+        value = percent(score["estimate"]) if is_share else figure(score["estimate"])
+        found.append(
+            {
+                "name": name,
+                "label": score["label"],
+                "value": value,
+                "span": span(score, 1 if is_share else 3, is_share=is_share),
+                "note": _beside(score, is_share=is_share),
+            }
+        )
+    return found
+
+
+def _beside(score: Mapping[str, Any], *, is_share: bool) -> str:
+    majority = score.get("majority")
+    if score["name"] in ("auroc", "balanced_accuracy"):
+        return "0.5 is chance" if score["name"] == "auroc" else ""
+    if majority is None:
+        return ""
+    text = percent(majority) if is_share else figure(majority)
+    return f"{text} without a model"
+
+
+def _sentence(document: Mapping[str, Any]) -> str:
+    if not document["parts"]:
+        return (
+            "This model was not tested on rows it had not seen: "
+            "nothing can be said about how good it is."
+        )
+    part = document["parts"][-1]
+    score = next((one for one in part["scores"] if one["name"] == "accuracy"), None)
+    if score is None or score["estimate"] is None:
+        return "This model was tested, but its accuracy is not on record."
+    ends = span(score, 1, is_share=True)
+    range_text = f" ({percent(part['confidence'], 0)} interval {ends})" if ends else ""
+    against = ""
+    if part["majority"]:
+        majority = part["majority"]
+        against = (
+            f", against {percent(majority['accuracy'])} for always answering “{majority['class']}”"
+        )
+    return (
+        f"The model is right on {percent(score['estimate'])} of {part['n_rows']:,} "
+        f"rows it had not seen{range_text}{against}."
+    )

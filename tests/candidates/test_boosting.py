@@ -1,0 +1,76 @@
+"""Boosting keeps the iterations that serve the other folds, and exactly those trees."""
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from assay.candidates import boosting
+from assay.candidates.boosting import choose_iterations, fit_boosting, n_leaves, tree_seconds
+from assay.candidates.features import TrainingFeatures
+from assay.candidates.folds import Folds
+
+
+def fitted(setup, **options):
+    folds = Folds.of(setup)
+    training = TrainingFeatures(setup, folds)
+    chosen = {"seed": 0, "most_rows": 10**6, "max_iterations": 12, **options}
+    return fit_boosting(training, folds, **chosen), training, folds
+
+
+def test_a_fit_goes_by_the_others_of_its_repeat():
+    curves = [np.array([5.0, 1.0, 9.0]), np.array([5.0, 4.0, 1.0]), np.array([5.0, 4.0, 2.0])]
+    assert choose_iterations(curves, (0, 0, 0)).tolist() == [2, 1, 1]
+    assert choose_iterations(curves, (0, 0, 1)).tolist() == [2, 1, 2]
+
+
+def test_a_fit_that_stopped_is_taken_to_stay_where_it_was():
+    curves = [np.array([3.0, 1.0]), np.array([3.0, 2.0, 1.5, 1.4]), np.zeros(0)]
+    assert choose_iterations(curves, (0, 0, 0)).tolist() == [3, 1, 3]
+
+
+def test_without_validation_nothing_is_chosen():
+    assert choose_iterations([np.zeros(0)] * 2, (0, 1)).tolist() == [-1, -1]
+
+
+def test_the_trees_kept_are_those_of_a_fit_of_just_as_many(make, monkeypatch):
+    setup, _ = make(n_classes=3)
+    for wanted in (4, 20):  # fewer than were grown, and more
+        kept = np.full(3, wanted)
+        monkeypatch.setattr(boosting, "choose_iterations", lambda *_, kept=kept: kept)
+        found, training, folds = fitted(setup)
+        assert found.n_iterations == [wanted] * 3
+        whole = found.fits[0].booster
+        rows = folds.train[0]
+        names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
+        names = (*names, "max_features", "max_bins", "random_state")
+        options = {name: getattr(whole, name) for name in names}
+        plain = HistGradientBoostingClassifier(max_iter=wanted, early_stopping=False, **options)
+        plain.fit(training.of(rows, 0), folds.y[rows])
+        x = training.left_out(folds.judged(0), 0)
+        np.testing.assert_allclose(whole.predict_proba(x), plain.predict_proba(x), rtol=1e-12)
+
+
+def test_iterations_shrink_where_a_table_is_costly(make, monkeypatch):
+    setup, _ = make()
+    _, training, folds = fitted(setup)
+    assert boosting.n_iterations(training, folds, 10**6) == 1000
+    monkeypatch.setattr(boosting, "tree_seconds", lambda *_: 1.0)
+    assert boosting.n_iterations(training, folds, 10**6) == 50
+    monkeypatch.setattr(boosting, "tree_seconds", lambda *_: 100.0)
+    assert boosting.n_iterations(training, folds, 10**6) == 30
+
+
+def test_trees_grow_with_the_rows():
+    assert [n_leaves(n) for n in (100, 3_000, 3_001, 20_001)] == [8, 8, 16, 63]
+    assert tree_seconds(20_000, 10) < tree_seconds(20_000, 100)
+    assert boosting.most_rows(10) == 200_000
+    assert boosting.most_rows(1_000) == 20_000
+    assert boosting.most_rows(10**6) == 10_000
+
+
+def test_threads_make_no_difference(make, monkeypatch):
+    setup, _ = make()
+    found, _, folds = fitted(setup)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+    again, _, _ = fitted(setup)
+    arrays = setup.samples.arrays.take(folds.judged(0))
+    np.testing.assert_array_equal(found.log_proba(arrays, 0), again.log_proba(arrays, 0))

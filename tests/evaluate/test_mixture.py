@@ -1,0 +1,78 @@
+"""What ships is fitted on all left-out rows; what is told of it, on others than it judges."""
+
+import numpy as np
+import pytest
+
+from assay.evaluate.calibration import apply_temperature, fit_temperature, mix_weight
+from assay.evaluate.mixture import Mixture, cross_fitted, fit_mixture
+from assay.nn.core_graph import Calibration
+
+
+def make_logs(n_rows: int, rng: np.random.Generator) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Two candidates that each see one half of the truth, (1, N, 2) each."""
+    signal = rng.normal(size=(2, n_rows))
+    y = (rng.random(n_rows) < 1 / (1 + np.exp(-2 * signal.sum(axis=0)))).astype(int)
+    logs = {}
+    for name, part in zip(("first", "second"), signal, strict=True):
+        logs[name] = -np.logaddexp(0.0, np.stack([2 * part, -2 * part], axis=1))[None]
+    return logs, y
+
+
+def test_one_candidate_has_all_the_weight_and_a_temperature(rng):
+    logs, y = make_logs(400, rng)
+    found = fit_mixture(logs, ("first",), y, is_calibrated=True)
+    proba = np.exp(logs["first"][0])
+    assert found.weights == {"first": 1.0}
+    assert found.calibration == Calibration(fit_temperature(proba, y), mix_weight(400))
+    expected = apply_temperature(proba, found.calibration.temperature, mix=1 / 401)
+    np.testing.assert_allclose(found.apply({"first": logs["first"][0]}), expected, atol=1e-12)
+
+
+def test_halves_of_the_truth_are_weighed_alike_and_sharpened(rng):
+    logs, y = make_logs(4000, rng)
+    found = fit_mixture(logs, ("first", "second"), y, is_calibrated=True)
+    assert found.weights["first"] == pytest.approx(0.5, abs=0.05)
+    assert found.calibration.temperature == pytest.approx(0.5, abs=0.05)  # 2 logits of half
+
+
+def test_a_row_has_no_part_in_what_judges_it(rng):
+    logs, y = make_logs(100, rng)
+    before = cross_fitted(logs, ("first", "second"), y, is_calibrated=True, seed=0)
+    flipped = y.copy()
+    flipped[7] = 1 - flipped[7]
+    after = cross_fitted(logs, ("first", "second"), flipped, is_calibrated=True, seed=0)
+    np.testing.assert_array_equal(after[:, 7], before[:, 7])
+    assert not np.array_equal(after, before)
+
+
+def test_without_calibration_a_candidate_is_left_as_it_is(rng):
+    logs, y = make_logs(50, rng)
+    found = cross_fitted(logs, ("first",), y, is_calibrated=False, seed=0)
+    np.testing.assert_allclose(found, np.exp(logs["first"]), atol=1e-12)
+
+
+def test_repeats_that_do_not_judge_a_row_stay_silent(rng):
+    logs, y = make_logs(60, rng)
+    twice = {name: np.concatenate([part, part]) for name, part in logs.items()}
+    for part in twice.values():
+        part[1, :30] = np.nan
+    found = cross_fitted(twice, ("first", "second"), y, is_calibrated=True, seed=0)
+    assert np.isfinite(found[0]).all()
+    assert np.isnan(found[1, :30]).all()
+    np.testing.assert_allclose(found[1, 30:], found[0, 30:])
+
+
+def test_rows_of_a_group_share_a_part(rng):
+    logs, y = make_logs(100, rng)
+    groups = np.repeat(np.arange(10), 10)
+    before = cross_fitted(logs, ("first",), y, is_calibrated=True, seed=0, groups=groups)
+    flipped = np.where(groups == 3, 1 - y, y)
+    after = cross_fitted(logs, ("first",), flipped, is_calibrated=True, seed=0, groups=groups)
+    np.testing.assert_array_equal(after[:, groups == 3], before[:, groups == 3])
+
+
+def test_two_rows_are_judged_without_a_fit():
+    logs = {"only": np.log([[[0.7, 0.3], [0.4, 0.6]]])}
+    found = cross_fitted(logs, ("only",), np.array([0, 1]), is_calibrated=True, seed=0)
+    assert np.isfinite(found).all()
+    assert Mixture({"only": 1.0}).apply({"only": logs["only"][0]})[0, 0] == pytest.approx(0.7)

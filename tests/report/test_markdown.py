@@ -1,0 +1,35 @@
+"""The model card: what is known is told, what only a person knows is left open."""
+
+import re
+
+from assay.report.context import make_context
+from assay.report.markdown import escaped, render_markdown
+
+
+def test_card_has_the_sections_of_a_model_card(make_subject, full_evaluation):
+    card = render_markdown(make_context(make_subject(full_evaluation())))
+    assert re.findall(r"^## (.*)$", card, flags=re.MULTILINE) == [
+        "Intended use", "Training data", "Scores", "What it depends on", "Limits and findings",
+        "Ethical considerations", "How to reproduce",
+    ]  # fmt: skip
+    assert card.count("*To be filled in by a person.*") == 4
+    assert "| **blend** (ships) | 0.490 | 0.470 to 0.510 |" in card
+    assert "- **high**, boat: boat tells the target almost perfectly." in card
+    assert "assay train TABLE --recipe titanic.toml -o titanic.assay" in card
+
+
+def test_scores_have_intervals(make_subject, full_evaluation):
+    card = render_markdown(make_context(make_subject(full_evaluation())))
+    assert re.search(r"\| accuracy \| 0\.\d{3} \| 0\.\d{3} to [01]\.\d{3} \| 0\.500 \|", card)
+
+
+def test_names_are_no_markup(make_subject, full_evaluation):
+    classes = ("<script>x</script>", "# a | b\n[c](d)")
+    card = render_markdown(make_context(make_subject(full_evaluation(classes))))
+    assert "<script" not in card
+    assert "&lt;script&gt;x&lt;/script&gt;" in card
+    assert r"\# a \| b\\n\[c\](d)" in card
+
+
+def test_ampersands_start_no_entity():
+    assert escaped("&lt;") == "&amp;lt;"
