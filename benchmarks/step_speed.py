@@ -4,9 +4,9 @@
 
 The promise: within 2 times. 8 members of 64 inputs, 3 x 256 units and 2 classes, batches
 of 256. A step is what training does: batches gathered, forward, loss, backward, rates,
-optimizer. The bare products are its 4 forward and 8 backward ones, in
-the same precision, on ready tensors. Both run in turn; the ratio is that of the
-medians. Exit status 1 when the promise is broken.
+optimizer. The bare products are the 4 forward and 8 backward ones of the chain rule, of
+which a step spares one, in the same precision, on ready tensors. Both run in turn; the
+ratio is that of the medians. Exit status 1 when the promise is broken.
 """
 
 import argparse

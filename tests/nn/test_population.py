@@ -6,6 +6,7 @@ from torch import nn
 
 from assay.errors import UserError
 from assay.nn import Population, PopulationLinear
+from assay.nn.population import PoolDropout
 from assay.options import TrainRecipe
 from assay.training.loss import loss_weights, sample_losses
 from assay.training.optimizer import make_optimizer, set_rates
@@ -86,7 +87,7 @@ def test_training_equals_torch_step_by_step(name, dtype, tolerance, n_members):
     for step in range(30):
         rows = torch.arange(step % 4 * 10, step % 4 * 10 + 10)
         set_rates(optimizer, recipe, step / 30)
-        optimizer.zero_grad()
+        population.zero_grad()
         losses = sample_losses(population(x[rows]), y[rows].expand(n_members, -1))
         torch.autograd.backward(losses, loss_weights(None, losses.shape, dtype=dtype))
         optimizer.step()
@@ -152,6 +153,20 @@ def test_dropout_drops_its_share_keeps_the_mean_and_sleeps_when_predicting():
     population.eval()
     inputs = torch.randn(4, 3)
     assert torch.equal(population(inputs), population(inputs))
+
+
+def test_lowered_sums_drop_the_units_that_masks_drop():
+    shape = torch.Size([3, 50, 40])
+    masks, lowered = (PoolDropout(0.3, seed=5, gain=0.5) for _ in range(2))
+    for rate in (0.3, 0.3, 0.1):
+        masks.set_rate(rate)
+        lowered.set_rate(rate)
+        kept = masks.train()(torch.ones(shape))
+        assert torch.equal(lowered.lowered(shape) < 0.0, kept == 0.0)
+        assert kept.max().item() == pytest.approx(lowered.factor)
+    assert lowered.factor == pytest.approx(0.5 / 0.9)
+    lowered.set_rate(0.0)
+    assert lowered.factor == 0.5
 
 
 def test_linear_gain_scales_the_product_but_not_the_bias():

@@ -219,12 +219,23 @@ class Network(nn.Module):
 
     def _embed(self, rows: Tensor) -> Tensor:
         """Look up (K, B, E) rows in each member's table -> (K, B, E * width)."""
-        n_members, n_table_rows, width = self.embedding.shape
+        return self.vectors(*self.find(rows)).view(*rows.shape[:2], -1)
+
+    def find(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where rows (K, B, E) lie in the tables of all members, and whether at all.
+
+        Returns:
+            Shape (K * B * E,), rows of the tables one below the other; and
+            (K * B * E, 1), False for the row -1.
+        """
+        n_members, n_table_rows, _ = self.embedding.shape
         start = torch.arange(n_members, device=rows.device)[:, None, None] * n_table_rows
-        flat = (rows.clamp(min=0) + start).view(-1)
-        vectors = self.embedding.view(-1, width).index_select(0, flat)
-        vectors = vectors * (rows >= 0).view(-1, 1)
-        return vectors.view(*rows.shape[:2], -1)
+        return (rows.clamp(min=0) + start).view(-1), (rows >= 0).view(-1, 1)
+
+    def vectors(self, places: Tensor, is_known: Tensor) -> Tensor:
+        """Return the vectors that `find` found, shape (K * B * E, width), 0 for none."""
+        table = self.embedding.view(-1, self.embedding.shape[2])
+        return table.index_select(0, places) * is_known
 
     def member_log_proba(self, encoded: Encoded) -> Tensor:
         """Return the logarithms of each member's class probabilities, shape (K, B, C)."""

@@ -18,6 +18,7 @@ from assay.nn.initialise import initialise_bias, initialise_weight, member_gener
 from assay.options import Activation, Init
 
 _POOL_SIZE = 1 << 20  # numbers; at least four times what one call takes
+_FAR_BELOW = -1e30  # where activations vanish, and within float32 whatever is added
 
 
 class PopulationLinear(nn.Module):
@@ -74,8 +75,13 @@ class PoolDropout(nn.Module):
         self._seed = seed
         self._offsets = random.Random(seed)
         self._uniform = torch.empty(0)
-        self._masks = torch.empty(0)
-        self._masks_rate = -1.0
+        self._pool = torch.empty(0)
+        self._pool_of = (-1.0, False)  # the rate, and whether the pool lowers sums
+
+    @property
+    def factor(self) -> float:
+        """What a kept unit is multiplied by, with the gain of the layer that follows."""
+        return self.gain / (1.0 - self.rate) if self.rate > 0.0 else self.gain
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop units while training; pass `x` through otherwise."""
@@ -83,11 +89,17 @@ class PoolDropout(nn.Module):
             return x
         if x.is_cuda:
             return self._drop_drawn(x)
-        n_units = x.numel()
-        if self._masks_rate != self.rate or self._masks.numel() < 2 * n_units:
-            self._draw(max(_POOL_SIZE, 4 * n_units))
-        start = self._offsets.randrange(self._masks.numel() - n_units)
-        return x * self._masks[start : start + n_units].view_as(x).to(x.dtype)
+        return x * self._slice(x.numel()).view_as(x).to(x.dtype)
+
+    def lowered(self, shape: torch.Size) -> Tensor:
+        """Return what to add before an activation that vanishes far below 0.
+
+        The same units are dropped as by `forward`: theirs is -1e30, that of others 0.
+
+        Args:
+            shape: Of the units.
+        """
+        return self._slice(shape.numel(), is_lowered=True).view(shape)
 
     def scales(self, x: Tensor) -> bool:
         """Whether `forward` multiplies by the gain as well."""
@@ -105,11 +117,23 @@ class PoolDropout(nn.Module):
         mask = torch.bernoulli(self._kept.expand(x.shape)) / self._kept
         return (x * mask).to(x.dtype)
 
-    def _draw(self, size: int) -> None:
+    def _slice(self, n_units: int, *, is_lowered: bool = False) -> Tensor:
+        """Return masks, or what lowers the sums, from a random place of the pool on."""
+        if self._pool_of != (self.rate, is_lowered) or self._pool.numel() < 2 * n_units:
+            self._draw(max(_POOL_SIZE, 4 * n_units), is_lowered=is_lowered)
+        start = self._offsets.randrange(self._pool.numel() - n_units)
+        return self._pool[start : start + n_units]
+
+    def _draw(self, size: int, *, is_lowered: bool) -> None:
         if self._uniform.numel() < size:
             self._uniform = torch.rand(size, generator=torch.Generator().manual_seed(self._seed))
-        self._masks = (self._uniform >= self.rate).float().mul_(self.gain / (1.0 - self.rate))
-        self._masks_rate = self.rate
+            self._pool = torch.empty_like(self._uniform)
+        # Compared into numbers: three times as fast as into booleans that are chosen by.
+        if is_lowered:
+            torch.lt(self._uniform, self.rate, out=self._pool).mul_(_FAR_BELOW)
+        else:
+            torch.ge(self._uniform, self.rate, out=self._pool).mul_(self.factor)
+        self._pool_of = (self.rate, is_lowered)
 
 
 class Population(nn.Module):
@@ -212,10 +236,11 @@ class Population(nn.Module):
 
     def set_dropout(self, rate: float) -> None:
         """Set the share of hidden units dropped while training."""
-        for dropout in self._dropouts():
+        for dropout in self.pools():
             dropout.set_rate(rate)
 
-    def _dropouts(self) -> list[PoolDropout]:
+    def pools(self) -> list[PoolDropout]:
+        """Return the dropout after each hidden layer, first to last."""
         return [dropout for dropout in self.dropouts if isinstance(dropout, PoolDropout)]
 
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
@@ -232,7 +257,7 @@ class Population(nn.Module):
         is_scaled = scale is not None
         if scale is not None:
             x = x * (scale * self.linears()[0].gain).unsqueeze(1)
-        for layer, dropout in zip(hidden, self._dropouts(), strict=True):
+        for layer, dropout in zip(hidden, self.pools(), strict=True):
             x = self.activate(layer(x, is_scaled=is_scaled))
             is_scaled = dropout.scales(x)
             x = dropout(x)

@@ -1,8 +1,7 @@
 """Losses of a population: the members' mean losses, summed.
 
-Members share no parameter, so each one's gradient is that of its own mean loss. The
-means are taken by `torch.autograd.backward(losses, loss_weights)`, which spares the
-backward pass of a sum and a division.
+Members share no parameter, so each one's gradient is that of its own mean loss, a sum
+of its samples' losses times `loss_weights`.
 """
 
 import torch

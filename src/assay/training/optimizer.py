@@ -1,13 +1,27 @@
 """Optimizers by their usual names, with one group per kind of parameter."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from assay.nn.network import Network
 from assay.options import TrainRecipe
+from assay.training.fused import FusedAdam, FusedSGD
 from assay.training.schedule import flat_cosine, rate_factor
+
+
+class Optimizer(Protocol):
+    """Moves parameters by their gradients.
+
+    Attributes:
+        param_groups: Groups of parameters with their rates; see `set_rates`.
+    """
+
+    param_groups: list[dict[str, Any]]
+
+    def step(self) -> Any:
+        """Take one step."""
 
 
 def parameter_groups(network: Network, recipe: TrainRecipe) -> list[dict[str, Any]]:
@@ -43,19 +57,17 @@ def _merged(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(merged.values())
 
 
-def make_optimizer(groups: list[dict[str, Any]], recipe: TrainRecipe) -> torch.optim.Optimizer:
+def make_optimizer(groups: list[dict[str, Any]], recipe: TrainRecipe) -> Optimizer:
     """Return the optimizer that the recipe names; fused where PyTorch can."""
     rate = recipe.learning_rate
     betas = (recipe.beta1, recipe.beta2)
     match recipe.optimizer:
         case "sgd":
-            return torch.optim.SGD(
-                groups, lr=rate, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True
-            )
+            return FusedSGD(groups, lr=rate, momentum=recipe.momentum, nesterov=recipe.nesterov)
         case "adam":
-            return torch.optim.Adam(groups, lr=rate, betas=betas, fused=True)
+            return FusedAdam(groups, lr=rate, betas=betas, is_apart=False)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=rate, betas=betas, fused=True)
+            return FusedAdam(groups, lr=rate, betas=betas, is_apart=True)
         case "rmsprop":
             return torch.optim.RMSprop(groups, lr=rate, momentum=recipe.momentum)
         case "adagrad":
@@ -64,7 +76,7 @@ def make_optimizer(groups: list[dict[str, Any]], recipe: TrainRecipe) -> torch.o
             return torch.optim.Adadelta(groups, lr=rate)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, recipe: TrainRecipe, t: float) -> None:
+def set_rates(optimizer: Optimizer, recipe: TrainRecipe, t: float) -> None:
     """Set the groups' rates and decays for time `t` in [0, 1)."""
     rate = recipe.learning_rate * rate_factor(recipe.schedule, t)
     fade = flat_cosine(t) if recipe.hold_then_fade else 1.0
@@ -75,36 +87,3 @@ def set_rates(optimizer: torch.optim.Optimizer, recipe: TrainRecipe, t: float) -
         else:
             group["lr"] = rate * group["rate"]
             group["weight_decay"] = group["decay"] * fade
-
-
-def keep_rates_on_device(optimizer: torch.optim.Optimizer) -> None:
-    """Keep rates and decays in tensors, which a recorded step reads anew at each replay.
-
-    PyTorch takes a tensor for the rate but not for the decay, which is taken out of the
-    optimizer and applied before its step, with the same result up to rounding.
-
-    Args:
-        optimizer: Adam or AdamW of `make_optimizer`, before its first step.
-    """
-    for group in optimizer.param_groups:
-        device = group["params"][0].device
-        group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
-        group["decay_now"] = torch.tensor(group["decay"], dtype=torch.float32, device=device)
-        group["weight_decay"] = 0.0
-        group["capturable"] = True
-    optimizer.register_step_pre_hook(_decay)
-
-
-@torch.no_grad()
-def _decay(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-    """Shrink weights, apart from the gradient for adamw (arXiv 1711.05101) or through it."""
-    is_apart = isinstance(optimizer, torch.optim.AdamW)
-    for group in optimizer.param_groups:
-        if group["decay"] == 0.0:
-            continue
-        kept = 1.0 - group["lr"] * group["decay_now"]
-        for parameter in group["params"]:
-            if is_apart:
-                parameter.mul_(kept)
-            else:
-                parameter.grad.addcmul_(parameter, group["decay_now"])

@@ -22,14 +22,10 @@ from torch import Tensor
 from assay.errors import InternalError
 from assay.nn.network import Encoded, Network
 from assay.options import TrainRecipe
-from assay.training.gradients import closed_form_gradients, has_closed_form
+from assay.training.fused import FusedAdam
+from assay.training.gradients import ClosedForm, has_closed_form
 from assay.training.loss import sample_losses
-from assay.training.optimizer import (
-    keep_rates_on_device,
-    make_optimizer,
-    parameter_groups,
-    set_rates,
-)
+from assay.training.optimizer import make_optimizer, parameter_groups, set_rates
 
 _LOG = logging.getLogger("assay")
 _WARM_STEPS = 3  # before recording: libraries load, the optimizer makes its state
@@ -87,9 +83,8 @@ def make_step(
         batch_size: B of all batches but smaller last ones.
     """
     eager = EagerStep(network, recipe)
-    # The documented optimizers among ours that take their rate from a tensor when fused.
-    is_adam = isinstance(eager.optimizer, torch.optim.Adam | torch.optim.AdamW)
-    if device.type == "cuda" and is_adam:
+    # Of our optimizers this one takes its rate from a tensor.
+    if device.type == "cuda" and isinstance(eager.optimizer, FusedAdam):
         return GraphedStep(eager, CudaRecorder(device), batch_size)
     return eager
 
@@ -101,7 +96,7 @@ class EagerStep:
 
     def __init__(self, network: Network, recipe: TrainRecipe) -> None:
         self.network, self.recipe = network, recipe
-        self.is_plain = has_closed_form(network, recipe)
+        self.closed_form = ClosedForm(network) if has_closed_form(network, recipe) else None
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(parameter_groups(network, recipe), recipe)
 
@@ -111,13 +106,14 @@ class EagerStep:
 
     def __call__(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
         """Take one step; returns the loss of each sample, shape (K, B)."""
-        if self.is_plain:
-            losses = closed_form_gradients(self.network, inputs.features, y, weights)
+        if self.closed_form is not None:
+            losses = self.closed_form(inputs, y, weights)
         else:
             self.drop_gradients()
             logits = self.network(inputs).float()
             losses = sample_losses(logits, y, label_smoothing=self.recipe.label_smoothing)
-            torch.autograd.backward(losses, weights)
+            # A sum: given weights, PyTorch imports its symbolic shapes, 0.4 s.
+            torch.autograd.backward((losses * weights).sum())
         self.optimizer.step()
         return losses.detach()
 
@@ -143,7 +139,9 @@ class GraphedStep:
     n_warm = _WARM_STEPS + 1
 
     def __init__(self, eager: EagerStep, recorder: Recorder, batch_size: int) -> None:
-        keep_rates_on_device(eager.optimizer)
+        if not isinstance(eager.optimizer, FusedAdam):
+            raise InternalError("only steps of Adam can be recorded")
+        eager.optimizer.keep_rates_on_device()
         self.eager, self.batch_size = eager, batch_size
         self._recorder: Recorder | None = recorder
         self._n_warm_left = _WARM_STEPS
