@@ -38,6 +38,8 @@ from assay.training.history import History
 from assay.training.setup import Setup
 
 _LEAST_EXPLAINED = 2  # rows
+_SHUFFLES = 3
+_AVERAGED_ROWS = 100  # behind a point of partial dependence
 
 
 @dataclass(frozen=True)
@@ -178,11 +180,12 @@ def _explained(
         replace(subject, predict=predict),
         raw,
         samples.y[row_idx],
+        n_shuffles=_SHUFFLES,
         confidence=recipe.evaluate.confidence,
         groups=None if groups is None else groups[row_idx],
         seed=recipe.seed,
         most_s=most_s,
     )
     columns = top_columns(importance)
-    dependence = partial_dependence(subject, raw, columns, seed=recipe.seed)
+    dependence = partial_dependence(subject, raw, columns, n_rows=_AVERAGED_ROWS, seed=recipe.seed)
     return {"importance": importance, "dependence": dependence}

@@ -22,6 +22,7 @@ from assay.split import Split
 BLEND = "blend"
 _COMPARED_CELLS = 1_000_000  # rows x classes that candidates are compared on
 _COMPARED_ROWS = 5_000  # at the least, where there are as many
+_DRAWS = 300  # behind the interval of a candidate; what ships gets all of them
 _SHOWN = ("log_loss", "accuracy", "auroc", "brier", "balanced_accuracy", "f1_macro")
 
 
@@ -135,7 +136,7 @@ class Contest:
             scores = bootstrap_intervals(
                 judged.y,
                 proba,
-                n_resamples=recipe.evaluate.bootstrap,
+                n_resamples=min(recipe.evaluate.bootstrap, _DRAWS),
                 confidence=recipe.evaluate.confidence,
                 seed=recipe.seed,
                 groups=judged.groups,

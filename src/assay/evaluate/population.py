@@ -31,7 +31,7 @@ from assay.training.setup import Setup, random_part
 NETWORK = "network"
 PARITY_TOLERANCE = 1e-5  # between what was trained and the core graph, in probability
 _PARITY_ROWS = 500
-_RELIABILITY_DRAWS = 400
+_RELIABILITY_DRAWS = 200
 LEARNT_ROWS = 50_000  # of each member, to score it on: accuracy is then known to 0.2 %
 
 
