@@ -7,7 +7,7 @@ where it was.
 
     python benchmarks/accuracy.py FOLDER [--contenders assay catboost] [--seeds 3]
         [--half choose|confirm] [--peers-python .venv-peers/bin/python]
-    python benchmarks/accuracy.py --summary FILE
+    python benchmarks/accuracy.py --summary FILE [--ours assay_network]
 
 Choose defaults on one half of the tables (`--half choose`), confirm on the other.
 """
@@ -88,8 +88,8 @@ def measure(name: str, table: dict, seed: int, folder: Path, python: str) -> dic
         return {**result, **scores(y, out["proba"], len(classes)), **figures}
 
 
-def summary(lines: list[dict]) -> None:
-    """Print ranks, win rates against each peer and geometric-mean ratios."""
+def summary(lines: list[dict], ours: str) -> None:
+    """Print ranks, win rates of one contender and geometric-mean ratios."""
     tables: dict[str, dict[str, dict[str, float]]] = {}
     for contender in sorted({line["contender"] for line in lines}):
         for name in sorted({line["table"] for line in lines}):
@@ -108,13 +108,13 @@ def summary(lines: list[dict]) -> None:
                  for row in full]  # fmt: skip
         print(f"  {contender:14} mean rank in log loss {np.mean(ranks):.2f}")
     for peer in everyone:
-        both = [row for row in tables.values() if "assay" in row and peer in row]
-        if peer == "assay" or not both:
+        both = [row for row in tables.values() if ours in row and peer in row]
+        if peer == ours or not both:
             continue
-        losses = [_log_ratio(row, peer, "log_loss") for row in both]
-        times = [row["assay"]["fit_s"] / row[peer]["fit_s"] for row in both]
-        won = np.mean([row["assay"]["log_loss"] < row[peer]["log_loss"] for row in both])
-        points = [_points(row["assay"]["accuracy"], row[peer]["accuracy"]) for row in both]
+        losses = [_log_ratio(row[ours]["log_loss"], row[peer]["log_loss"]) for row in both]
+        times = [row[ours]["fit_s"] / row[peer]["fit_s"] for row in both]
+        won = np.mean([row[ours]["log_loss"] < row[peer]["log_loss"] for row in both])
+        points = [_points(row[ours]["accuracy"], row[peer]["accuracy"]) for row in both]
         print(
             f"  against {peer:14} wins {won:.2f} in log loss, {np.mean(points):.2f} in accuracy; "
             f"ratio of log loss {np.exp(np.mean(losses)):.3f}; "
@@ -122,8 +122,8 @@ def summary(lines: list[dict]) -> None:
         )
 
 
-def _log_ratio(row: dict[str, dict[str, float]], peer: str, key: str) -> float:
-    return float(np.log(max(row["assay"][key], 1e-4) / max(row[peer][key], 1e-4)))
+def _log_ratio(ours: float, theirs: float) -> float:
+    return float(np.log(max(ours, 1e-4) / max(theirs, 1e-4)))
 
 
 def _points(ours: float, theirs: float) -> float:
@@ -140,9 +140,11 @@ def main() -> None:
     parser.add_argument("--peers-python", default=".venv-peers/bin/python")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "accuracy.jsonl")
     parser.add_argument("--summary", type=Path)
+    parser.add_argument("--ours", default="assay", help="who is compared with the others")
     options = parser.parse_args()
     if options.summary:
-        return summary([json.loads(line) for line in options.summary.read_text().splitlines()])
+        lines = options.summary.read_text().splitlines()
+        return summary([json.loads(line) for line in lines], options.ours)
     tables = sorted(
         json.loads((options.folder / "index.json").read_text()), key=lambda t: t["name"]
     )
@@ -159,12 +161,12 @@ def main() -> None:
             for name in options.contenders:
                 if (table["name"], name, seed) in done:
                     continue
-                python = sys.executable if name == "assay" else options.peers_python
+                python = sys.executable if name.startswith("assay") else options.peers_python
                 lines.append(measure(name, table, seed, options.folder, python))
                 print(json.dumps(lines[-1]), flush=True)
                 with options.out.open("a") as file:
                     file.write(json.dumps(lines[-1]) + "\n")
-    summary(lines)
+    summary(lines, options.ours)
 
 
 if __name__ == "__main__":
