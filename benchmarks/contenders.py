@@ -149,7 +149,8 @@ def ours(x: pd.DataFrame, y: np.ndarray, seed: int, **options: object):
 
 
 def our_network(x: pd.DataFrame, y: np.ndarray, seed: int):
-    alone = {"model.prefer": "network", "model.candidates": (), "evaluate.findings": False}
+    alone = {"model.prefer": "network", "model.candidates": (), "evaluate.findings": False,
+             "evaluate.importance": False}  # fmt: skip
     return ours(x, y, seed, **alone)
 
 
@@ -194,7 +195,8 @@ def warm_up(name: str) -> None:
     """Import the contender's library, which no fit should be charged for."""
     import importlib
 
-    modules = {"assay": "assay.pipeline", "assay_network": "assay.pipeline", "logistic": "sklearn.linear_model",
+    modules = {"assay": "assay.pipeline", "assay_network": "assay.pipeline",
+               "logistic": "sklearn.linear_model",
                "boosting": "sklearn.ensemble", "realmlp": "pytabkit", "realmlp_5fold": "pytabkit",
                "autogluon": "autogluon.tabular"}  # fmt: skip
     importlib.import_module(modules.get(name, name))

@@ -39,7 +39,9 @@ from assay.training.setup import Setup
 
 _LEAST_EXPLAINED = 2  # rows
 _SHUFFLES = 3
-_AVERAGED_ROWS = 100  # behind a point of partial dependence
+_LEAST_S = 1.0  # of a time budget, for partial dependence
+_EXPLAINED_CELLS, _LEAST_ROWS = 10_000, 200  # rows x classes that are shuffled
+_AVERAGED_CELLS, _LEAST_AVERAGED = 300, 20  # the same behind a point of partial dependence
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,10 @@ def judge_training(
     samples, network = setup.samples, setup.network
     recipe_in_time = recipe.model_copy(update={"evaluate": prepared.evaluate})
     judge = Judge(setup, rivals, recipe_in_time)
-    graph = judge.core_graph()
-    predictor = Predictor(samples.preparation, samples.encoder, samples.target, graph, recipe)
+    core = judge.core_graph()
+    predictor = Predictor(
+        samples.preparation, samples.encoder, samples.target, core.serialised, recipe
+    )
     evaluation: dict[str, Any] = {
         "classes": list(samples.target.classes),
         "n_rows": len(samples.y),
@@ -104,13 +108,14 @@ def judge_training(
         evaluation["candidates"] = contest.documents()
         evaluation["verdict"] = contest.verdict.to_dict()
         decisions, evaluation["decisions"] = _decisions(samples, contest, recipe_in_time)
-        predictor = replace(predictor, decisions=decisions)
+        predictor = predictor.loaded(core, decisions)
         reference = reference.with_predictions(contest.proba)
-        evaluation |= _explained(setup, rivals, judge, contest, predictor, limits)
+        if recipe.evaluate.importance:
+            evaluation |= _explained(setup, rivals, judge, contest, predictor, limits)
     else:
         counts = np.bincount(samples.y, minlength=samples.target.n_classes)
         plan = plan_decisions(recipe.decide, samples.target.classes, counts)
-        predictor = replace(predictor, decisions=plan)
+        predictor = predictor.loaded(core, plan)
     if samples.split.test.any():
         test = held_out(samples)
     if test is not None:
@@ -170,7 +175,9 @@ def _explained(
     most_s = limits.explaining_s()
     judged = np.flatnonzero(np.isin(samples.raw_idx, contest.row_idx))
     subject = Subject.of(predictor)
-    few = judged[sample_rows(len(judged), sample_size(len(subject.columns)))]
+    n_classes = samples.target.n_classes
+    most = min(sample_size(len(subject.columns)), max(_EXPLAINED_CELLS // n_classes, _LEAST_ROWS))
+    few = judged[sample_rows(len(judged), most)]
     if len(few) < _LEAST_EXPLAINED or not subject.columns or not limits.tell_explaining(most_s):
         return {}
     row_idx, raw = samples.raw_idx[few], samples.raw.take(few)
@@ -186,6 +193,13 @@ def _explained(
         seed=recipe.seed,
         most_s=most_s,
     )
-    columns = top_columns(importance)
-    dependence = partial_dependence(subject, raw, columns, n_rows=_AVERAGED_ROWS, seed=recipe.seed)
+    left_s = limits.explaining_s()
+    columns = top_columns(importance) if left_s is None or left_s >= _LEAST_S else []
+    dependence = partial_dependence(
+        subject,
+        raw,
+        columns,
+        n_rows=max(_AVERAGED_CELLS // n_classes, _LEAST_AVERAGED),
+        seed=recipe.seed,
+    )
     return {"importance": importance, "dependence": dependence}

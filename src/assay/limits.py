@@ -13,8 +13,9 @@ import torch
 from assay.amounts import duration_text, size_text
 from assay.candidates import NAMES, measure_seconds
 from assay.candidates.blend import fitted_rows
-from assay.candidates.boosting import MAX_CELLS
-from assay.evaluate.cost import affordable, evaluation_seconds
+from assay.candidates.boosting import MAX_CELLS, MOST_CLASSES
+from assay.evaluate.contest import DRAWS
+from assay.evaluate.cost import affordable, comparison_seconds, evaluation_seconds
 from assay.evaluate.population import LEARNT_ROWS
 from assay.ledger import Ledger
 from assay.machine import peak_bytes, physical_bytes, resident_bytes
@@ -37,13 +38,14 @@ from assay.training.rows import CACHE_BYTES
 from assay.training.setup import Setup, first_members, of_members, random_part, set_up
 
 _SLACK = 1.25  # of estimated seconds, for what a busy machine adds
-_ENDING_S = 1.0  # the graph, golden rows, the file and its summary
+_ENDING_S = 1.6  # the graph, golden rows, the file, its summary and the report
 _ENDING_BYTES_S = 30e6  # bytes of weights a second that become a graph and a file
 _CANDIDATES_SHARE = 0.25  # of the time left, that simpler models may take
 _LEAST_CANDIDATES_S = 3.0  # to load what fits them, and to measure
 _CANDIDATE_BYTES = 150 << 20  # of code, and of predictions
 _CANDIDATE_CELL_BYTES = 20  # float64, float32 and bins of each number that a fit sees
 _EXPLAINING_SHARE = 0.05  # of the whole time, that explanations may take
+_MOST_EXPLAINING_S = 5.0
 _LEAST_EXPLAINING_S = 0.3
 _STATISTICS_SHARE = 0.15  # of the time left, that resamples may take
 
@@ -116,6 +118,11 @@ class Limits:
         others = [name for name in NAMES if name in model.candidates and name not in kept]
         if not setup.samples.split.validation.any():  # nothing to compare by
             return tuple(kept)
+        if "boosting" in others and setup.network.n_classes > MOST_CLASSES:
+            why = f"{setup.network.n_classes} classes need too many trees"
+            self._ledger.add("boosting not compared", where="candidates", why=why,
+                             undo="model.prefer")  # fmt: skip
+            others.remove("boosting")
         n_cells = setup.samples.split.train.sum(axis=1).max() * _n_columns(setup)
         n_bytes = _CANDIDATE_BYTES + _CANDIDATE_CELL_BYTES * min(int(n_cells), MAX_CELLS)
         budget = self._recipe.train.memory_bytes
@@ -250,8 +257,10 @@ class Limits:
         return Prepared(setup, pacer, evaluate, n_learnt, (_told(allotment, plan, time.text),))
 
     def _judging(self, setup: Setup, pace: Pace, time: TimeBudget, *, n_test: int) -> "_Judging":
+        n_rivals = len(self._recipe.model.candidates)
         most_s = _STATISTICS_SHARE * max(time.left_s, 0.0)
-        return _Judging(setup, pace, self._recipe.evaluate, n_test, most_s)
+        evaluate, explaining_s = self._recipe.evaluate, _explaining_s(time)
+        return _Judging(setup, pace, evaluate, n_test, n_rivals, most_s, explaining_s)
 
     def _tell_draws(self, evaluate: EvaluateRecipe, time: TimeBudget) -> None:
         wanted = self._recipe.evaluate.bootstrap
@@ -292,7 +301,7 @@ class Limits:
         """Return the seconds that explanations may take now; None for no limit."""
         if self._time is None:
             return None
-        return min(_EXPLAINING_SHARE * self._time.total_s, self._time.left_s - _ENDING_S)
+        return min(_explaining_s(self._time), self._time.left_s - _ENDING_S)
 
     def tell_explaining(self, most_s: float | None) -> bool:
         """Return whether there is time for explanations, and tell the ledger if not."""
@@ -325,7 +334,9 @@ class _Judging:
     pace: Pace
     wanted: EvaluateRecipe
     n_test: int
+    n_rivals: int
     most_s: float  # that resamples may take
+    explaining_s: float  # that explanations may take
 
     def recipe(self, n_validated: int) -> EvaluateRecipe:
         """Return the section [evaluate] with as many resamples as time allows."""
@@ -343,7 +354,11 @@ class _Judging:
         total = n_predicted * self.pace.row_s + n_bytes / _ENDING_BYTES_S
         total += evaluation_seconds(n_judged, n_classes, recipe, n_fitted=n_fitted)
         total += evaluation_seconds(self.n_test, n_classes, recipe)
-        return _SLACK * total + _ENDING_S
+        n_candidates = 2 + self.n_rivals
+        total += comparison_seconds(
+            n_judged, n_classes, n_candidates=n_candidates, n_resamples=min(recipe.bootstrap, DRAWS)
+        )
+        return _SLACK * total + self.explaining_s + _ENDING_S
 
     def n_learnt(self, n_validated: int) -> int:
         """Return on how many rows learnt from a member is scored."""
@@ -353,6 +368,10 @@ class _Judging:
     def _n_judged(self, n_validated: int) -> int:
         n_left_out = int(self.setup.samples.split.validation.any(axis=0).sum())
         return min(n_left_out, self.setup.network.n_members * n_validated)
+
+
+def _explaining_s(time: TimeBudget) -> float:
+    return min(_EXPLAINING_SHARE * time.total_s, _MOST_EXPLAINING_S)
 
 
 def _n_columns(setup: Setup) -> int:

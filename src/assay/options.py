@@ -342,6 +342,7 @@ class EvaluateRecipe(Section):
     findings: bool = Field(
         True, description="look for leaks, copies, groups and the like in the table, and warn"
     )
+    importance: bool = Field(True, description="measure which columns matter, and how")
     metric: Metric = Field(
         "log_loss", description="what candidates are compared by; what ships is chosen by log loss"
     )

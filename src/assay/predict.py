@@ -200,6 +200,17 @@ class Predictor:
         """The loaded core graph."""
         return CoreGraph(self.graph)
 
+    def loaded(self, core: CoreGraph, decisions: Decisions | None) -> "Predictor":
+        """Return the same with its graph loaded already, and with decisions.
+
+        Args:
+            core: Of the same `graph`; to load many trees takes seconds.
+            decisions: What turns probabilities into decisions.
+        """
+        changed = replace(self, decisions=decisions)
+        vars(changed)["core"] = core
+        return changed
+
     def encode(self, raw: Table) -> Arrays:
         """Return the arrays of raw rows."""
         typed = self.preparation.apply(raw, self.recipe, is_training=False)

@@ -53,7 +53,8 @@ def test_iterations_shrink_where_a_table_is_costly(make, monkeypatch):
     setup, _ = make()
     _, training, folds = fitted(setup)
     assert boosting.n_iterations(training, folds, 10**6) == 1000
-    monkeypatch.setattr(boosting, "tree_seconds", lambda *_: 1.0)
+    most_s = 8.0 + 5e-3 * folds.largest
+    monkeypatch.setattr(boosting, "tree_seconds", lambda *_: most_s / (folds.n_fits * 50.5))
     assert boosting.n_iterations(training, folds, 10**6) == 50
     monkeypatch.setattr(boosting, "tree_seconds", lambda *_: 100.0)
     assert boosting.n_iterations(training, folds, 10**6) == 30

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from assay.candidates import Rival, fit_rivals
-from assay.core import CoreGraph
 from assay.errors import InternalError
 from assay.evaluate.left_out import predict_left_out
 from assay.evaluate.mixture import Mixture
@@ -66,7 +65,7 @@ def test_every_row_is_judged_once_and_by_members_that_left_it_out(setup, rivals)
 
 def test_held_out_rows_are_judged_by_the_core_graph(setup, rivals):
     judge = Judge(setup, rivals, RECIPE)
-    core, test = CoreGraph(judge.core_graph()), held_out(setup.samples)
+    core, test = judge.core_graph(), held_out(setup.samples)
     judged = judge.test_rows(core, test)
     right = core.run(test.arrays).argmax(axis=1) == test.y
     assert judged["n_rows"] == 50
@@ -94,7 +93,7 @@ def test_what_is_preferred_ships_and_equals_what_was_trained(setup, rivals, pref
 
 def test_a_graph_that_differs_from_what_was_trained_is_not_shipped(setup, rivals):
     judge = Judge(setup, rivals, RECIPE)
-    core, rows = CoreGraph(judge.core_graph()), setup.lesson.rows
+    core, rows = judge.core_graph(), setup.lesson.rows
     check_parity(core, setup.network, rows, judge.mixture, rivals)
     other = replace(judge.mixture, calibration=Calibration(3.0, 0.01))
     with pytest.raises(InternalError, match="differs from what was trained"):

@@ -37,7 +37,9 @@ _PATIENCE = 15  # iterations
 _MOST_ITERATIONS = 1_000
 _LEAST_ITERATIONS = 30
 _BLIND_ITERATIONS = 100  # where no row is left out to choose by
-_MOST_S = 150.0  # that all fits may take by `tree_seconds`
+MOST_CLASSES = 100  # with more, trees would take longer than all else and fill the file
+_MOST_TREES = 20_000  # of all fits; one takes about 1 kB in the model file
+_LEAST_S, _ROW_S, _MOST_S = 8.0, 5e-3, 150.0  # that all fits may take by `tree_seconds`
 _SEED = 4_201
 
 
@@ -274,7 +276,8 @@ def n_iterations(training: TrainingFeatures, folds: Folds, most_rows: int) -> in
     """Return how many iterations a fit may have: fewer for many columns, classes, rows."""
     n_trees = 1 if folds.n_classes == 2 else folds.n_classes
     tree_s = tree_seconds(min(folds.largest, most_rows), training.features.n_columns)
-    affordable = int(_MOST_S / (folds.n_fits * n_trees * tree_s))
+    most_s = min(_LEAST_S + _ROW_S * folds.largest, _MOST_S)
+    affordable = min(int(most_s / tree_s), _MOST_TREES) // (folds.n_fits * n_trees)
     return min(max(affordable, _LEAST_ITERATIONS), _MOST_ITERATIONS)
 
 

@@ -22,7 +22,7 @@ from assay.split import Split
 BLEND = "blend"
 _COMPARED_CELLS = 1_000_000  # rows x classes that candidates are compared on
 _COMPARED_ROWS = 5_000  # at the least, where there are as many
-_DRAWS = 300  # behind the interval of a candidate; what ships gets all of them
+DRAWS = 300  # behind the interval of a candidate; what ships gets all of them
 _SHOWN = ("log_loss", "accuracy", "auroc", "brier", "balanced_accuracy", "f1_macro")
 
 
@@ -94,9 +94,8 @@ class Contest:
         return self._fitted(self._real)
 
     def _fitted(self, names: Sequence[str]) -> Mixture:
-        judged = {name: self._logs[name][:, self.row_idx] for name in names}
-        y = self._y[self.row_idx]
-        return fit_mixture(judged, names, y, is_calibrated=self._is_calibrated)
+        rows, is_calibrated = self.row_idx, self._is_calibrated
+        return fit_mixture(self._logs, names, self._y, is_calibrated=is_calibrated, row_idx=rows)
 
     @cached_property
     def proba(self) -> np.ndarray:
@@ -136,7 +135,7 @@ class Contest:
             scores = bootstrap_intervals(
                 judged.y,
                 proba,
-                n_resamples=min(recipe.evaluate.bootstrap, _DRAWS),
+                n_resamples=min(recipe.evaluate.bootstrap, DRAWS),
                 confidence=recipe.evaluate.confidence,
                 seed=recipe.seed,
                 groups=judged.groups,

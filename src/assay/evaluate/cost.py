@@ -11,6 +11,9 @@ LEAST_DRAWS = 100  # the least that the recipe allows
 _DRAW_S = 65e-9  # a row in a draw
 _RANK_S = 70e-9  # a row and class in a draw that is ranked
 _CELL_S = 1e-6  # a row and class: calibration, averages and copies
+_MIXED_S = 1.5e-6  # a row and class of a candidate: cross-fitted weights and temperature
+_DECIDED_S = 15e-6  # a row: thresholds, sets and curves
+_RELIABILITY_DRAWS = 400  # before and after calibration
 _FIT_S = 1e-6  # a row and class that the temperature is fitted on, six times
 
 
@@ -37,6 +40,28 @@ def evaluation_seconds(
     rank_draws = max(rank_draws, 1)  # the estimate itself ranks once
     seconds = n_drawn * (draws * _DRAW_S + rank_draws * n_ranked * _RANK_S)
     return seconds + n_classes * (n_rows * _CELL_S + n_fitted * _FIT_S)
+
+
+def comparison_seconds(
+    n_rows: int, n_classes: int, *, n_candidates: int, n_resamples: int
+) -> float:
+    """Return about how long comparing candidates, decisions and curves take.
+
+    Args:
+        n_rows: Rows left out.
+        n_classes: C.
+        n_candidates: The networks, simpler models and their blend.
+        n_resamples: Behind the interval of a candidate.
+
+    Example:
+        >>> round(comparison_seconds(10_000, 2, n_candidates=4, n_resamples=300), 1)
+        1.6
+    """
+    if not n_rows:
+        return 0.0
+    n_drawn = min(n_rows, EXACT_ROWS)
+    drawing = n_drawn * (n_candidates * n_resamples + _RELIABILITY_DRAWS) * _DRAW_S
+    return drawing + n_rows * (_DECIDED_S + n_classes * (n_candidates + 1) * _MIXED_S)
 
 
 def affordable(

@@ -53,7 +53,14 @@ class Mixture:
         )
 
 
-def fit_mixture(logs: Logs, names: Sequence[str], y: np.ndarray, *, is_calibrated: bool) -> Mixture:
+def fit_mixture(
+    logs: Logs,
+    names: Sequence[str],
+    y: np.ndarray,
+    *,
+    is_calibrated: bool,
+    row_idx: np.ndarray | None = None,
+) -> Mixture:
     """Fit weights, where there are several candidates, and the temperature.
 
     Args:
@@ -61,9 +68,11 @@ def fit_mixture(logs: Logs, names: Sequence[str], y: np.ndarray, *, is_calibrate
         names: The candidates to mix.
         y: Class indices, (N,).
         is_calibrated: Whether a temperature is fitted.
+        row_idx: The rows to fit on; None for all. Of many a random part is enough.
     """
-    n_rows, n_classes = len(y), next(iter(logs.values())).shape[2]
-    chosen = sample_rows(n_rows, fitted_rows(n_rows, n_classes))
+    row_idx = np.arange(len(y)) if row_idx is None else row_idx
+    n_rows, n_classes = len(row_idx), next(iter(logs.values())).shape[2]
+    chosen = row_idx[sample_rows(n_rows, fitted_rows(n_rows, n_classes))]
     averages = average_repeats(np.stack([logs[name][:, chosen] for name in names]))
     shares = _shrunk(fit_weights(averages, y[chosen]), names)
     weights = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
@@ -99,15 +108,15 @@ def cross_fitted(
     part = (np.random.default_rng(seed).permutation(int(unit.max()) + 1) % PARTS)[unit]
     result = np.full_like(logs[names[0]], np.nan, dtype=np.float64)
     for idx in range(PARTS):
-        own, others = part == idx, part != idx
-        if not own.any():
+        own, others = np.flatnonzero(part == idx), np.flatnonzero(part != idx)
+        if not len(own):
             continue
-        fitted_on = others if others.any() else own
         mixture = fit_mixture(
-            {name: logs[name][:, fitted_on] for name in names},
+            logs,
             names,
-            y[fitted_on],
-            is_calibrated=is_calibrated and others.any(),
+            y,
+            is_calibrated=is_calibrated and len(others) > 0,
+            row_idx=others if len(others) else own,
         )
         result[:, own] = _applied(mixture, {name: logs[name][:, own] for name in names})
     return result

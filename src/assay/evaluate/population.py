@@ -72,8 +72,8 @@ class Judge:
         known = [rival.name for rival in self._rivals]
         return Mixture({wanted if wanted in known else NETWORK: 1.0})
 
-    def core_graph(self) -> bytes:
-        """Return the graph of what ships, compared with what was trained.
+    def core_graph(self) -> CoreGraph:
+        """Return the graph of what ships, loaded and compared with what was trained.
 
         Raises:
             InternalError: A probability differs by more than `PARITY_TOLERANCE`.
@@ -83,9 +83,9 @@ class Judge:
             (self._network if name == NETWORK else known[name], weight)
             for name, weight in mixture.weights.items()
         ]
-        graph = build_core_graph(parts, mixture.calibration)
-        check_parity(CoreGraph(graph), self._network, self._lesson.rows, mixture, self._rivals)
-        return graph
+        core = CoreGraph(build_core_graph(parts, mixture.calibration))
+        check_parity(core, self._network, self._lesson.rows, mixture, self._rivals)
+        return core
 
     def left_out_rows(self) -> dict[str, Any]:
         """Judge each row by the members that had left it out.

@@ -30,7 +30,7 @@ _WORKSPACE_BYTES = 96 << 20  # chunks of batches and spans of predictions
 _LIBRARY_BYTES = 100 << 20  # of code that is loaded only when training and evaluation begin
 _CACHING = 2.5  # encoding all rows at once holds this many times what is kept
 _JUDGED = 8 * 30  # bytes a judged row: sums, order and ranks of the bootstrap
-_JUDGED_CLASS = 8 * 7  # bytes a judged row and class: probabilities and copies of them
+_JUDGED_CLASS = 8 * 12  # bytes a judged row and class: of all candidates, and copies
 _HOPELESS = 2  # a table of text takes at least this many times its size in memory
 
 
