@@ -104,9 +104,12 @@ def summary(lines: list[dict], ours: str) -> None:
     full = [row for row in tables.values() if len(row) == len(everyone)]
     print(f"{len(tables)} tables, {len(full)} with every contender")
     for contender in everyone:
-        ranks = [sum(row[other]["log_loss"] < row[contender]["log_loss"] for other in row) + 1
-                 for row in full]  # fmt: skip
-        print(f"  {contender:14} mean rank in log loss {np.mean(ranks):.2f}")
+        losses = [_rank({name: one["log_loss"] for name, one in row.items()}, contender)
+                  for row in full]  # fmt: skip
+        errors = [_rank({name: -one["accuracy"] for name, one in row.items()}, contender)
+                  for row in full]  # fmt: skip
+        print(f"  {contender:14} mean rank in log loss {np.mean(losses):.2f}, "
+              f"in accuracy {np.mean(errors):.2f}")  # fmt: skip
     for peer in everyone:
         both = [row for row in tables.values() if ours in row and peer in row]
         if peer == ours or not both:
@@ -120,6 +123,13 @@ def summary(lines: list[dict], ours: str) -> None:
             f"ratio of log loss {np.exp(np.mean(losses)):.3f}; "
             f"fit time, median ratio {np.median(times):.2f} ({len(both)} tables)"
         )
+
+
+def _rank(values: dict[str, float], name: str) -> float:
+    """Return the rank of a contender, 1 for the lowest value; equals share theirs."""
+    own = values[name]
+    n_below = sum(value < own for value in values.values())
+    return n_below + (1 + sum(value == own for value in values.values())) / 2
 
 
 def _log_ratio(ours: float, theirs: float) -> float:

@@ -76,3 +76,23 @@ def test_two_rows_are_judged_without_a_fit():
     found = cross_fitted(logs, ("only",), np.array([0, 1]), is_calibrated=True, seed=0)
     assert np.isfinite(found).all()
     assert Mixture({"only": 1.0}).apply({"only": logs["only"][0]})[0, 0] == pytest.approx(0.7)
+
+
+def test_weights_are_drawn_half_way_to_the_prior(rng):
+    logs, y = make_logs(4000, rng)
+    named = {"boosting": logs["first"], "network": logs["second"]}
+    plain = fit_mixture(logs, ("first", "second"), y, is_calibrated=False)
+    drawn = fit_mixture(named, ("boosting", "network"), y, is_calibrated=False)
+    assert drawn.weights["boosting"] == pytest.approx(plain.weights["first"] / 2 + 0.2)
+    assert drawn.weights["network"] == pytest.approx(plain.weights["second"] / 2 + 0.3)
+
+
+def test_rows_that_are_not_named_are_not_fitted_on(rng):
+    logs, y = make_logs(200, rng)
+    rows = np.arange(0, 200, 2)
+    flipped = np.where(np.arange(200) % 2 == 1, 1 - y, y)
+    found = [
+        fit_mixture(logs, ("first",), labels, is_calibrated=True, row_idx=rows)
+        for labels in (y, flipped)
+    ]
+    assert found[0] == found[1]
