@@ -172,6 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=PARTS)
     parser.add_argument("--only", nargs="*", default=[], help="names of tables")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "honesty.jsonl")
@@ -192,7 +193,7 @@ def main() -> None:
     known = options.out.read_text().splitlines() if options.out.exists() else []
     lines = [json.loads(line) for line in known]
     done = {(line["part"], line["draw"]) for line in lines}
-    for number in range(options.draws):
+    for number in range(options.first, options.first + options.draws):
         table = tables[number % len(tables)]
         left = [part for part in options.parts if (part, number) not in done]
         if not left:

@@ -149,7 +149,7 @@ def _findings(samples: Samples, contest: Contest | None) -> list[dict[str, Any]]
 def _decisions(
     samples: Samples, contest: Contest, recipe: Recipe
 ) -> tuple[Decisions, dict[str, Any]]:
-    groups = samples.roles.groups
+    groups = samples.units
     return fit_decisions(
         samples.y[contest.row_idx],
         contest.proba,
@@ -182,7 +182,7 @@ def _explained(
         return {}
     row_idx, raw = samples.raw_idx[few], samples.raw.take(few)
     predict = predict_left_out(setup, rivals, judge.mixture, recipe, row_idx)
-    groups = samples.roles.groups
+    groups = samples.units
     importance = permutation_importance(
         replace(subject, predict=predict),
         raw,

@@ -26,6 +26,7 @@ from assay.read import read_table
 from assay.read.cast import silently
 from assay.recipe import Recipe
 from assay.reference import Reference
+from assay.roles import group_numbers
 from assay.schema import Schema
 from assay.table import Table
 
@@ -178,7 +179,12 @@ class Model:
         proba = predictor.predict_proba(features)
         classes = predictor.target.classes
         judged = evaluate_predictions(
-            y, proba, classes, self.recipe.evaluate, seed=self.recipe.seed
+            y,
+            proba,
+            classes,
+            self.recipe.evaluate,
+            seed=self.recipe.seed,
+            groups=group_numbers(features, self.recipe),
         )
         return {
             **judged,

@@ -70,6 +70,12 @@ def read_roles(table: Table, recipe: Recipe) -> Roles:
     )
 
 
+def group_numbers(table: Table, recipe: Recipe) -> np.ndarray | None:
+    """Return the group of each row of a table to test on, (N,); None where it names none."""
+    name = recipe.split.group
+    return _groups(table, name, recipe.read.missing) if name and name in table.names else None
+
+
 def _groups(table: Table, name: str, missing: Collection[str]) -> np.ndarray:
     levels = canonical_levels(table.column(name), missing)
     _check_complete(levels, name, table.source, option="split.group")

@@ -20,13 +20,14 @@ from assay.profile import Finding, examine
 from assay.read import read_table
 from assay.recipe import Recipe
 from assay.reference import Reference
-from assay.roles import Roles, read_roles
+from assay.roles import Roles, group_numbers, read_roles
 from assay.schema import Kind
 from assay.split import Split, make_split
 from assay.table import Table
 
 _RAW_ROWS = 2_500  # kept as read, to explain the model by
 _RAW_CELLS = 2_000_000
+_DISTINCT_SHARE = 0.99  # of rows that are units of their own: below it units count
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,18 @@ class Samples:
     raw: Table
     raw_idx: np.ndarray
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def units(self) -> np.ndarray | None:
+        """Unit of each row, (N,): rows of one group, and copies, are one; None for none.
+
+        Few copies matter to no interval, and units make all of them slower to find.
+        """
+        unit = self.split.unit
+        if unit is None:
+            return self.roles.groups
+        n_units = len(np.unique(unit))
+        return unit if n_units < _DISTINCT_SHARE * len(unit) else self.roles.groups
 
 
 @dataclass(frozen=True)
@@ -149,12 +162,16 @@ def read_test(source: object, samples: Samples, recipe: Recipe, ledger: Ledger) 
             why=f"{n_known} of {len(y)} test rows equal rows that were learnt from, "
             "so that the test is too easy",
         )
-    return HeldOutRows(samples.encoder.transform(typed), y)
+    groups = group_numbers(features, recipe)
+    return HeldOutRows(samples.encoder.transform(typed), y, groups)
 
 
 def held_out(samples: Samples) -> HeldOutRows:
     """Return the rows that the split held out for a test."""
-    rows, groups = samples.split.test, samples.roles.groups
+    rows, groups = samples.split.test.copy(), samples.units
+    weight = samples.roles.weight
+    if weight is not None and (weight[rows] > 0).any():
+        rows &= weight > 0
     arrays = samples.arrays.take(np.flatnonzero(rows))
     return HeldOutRows(arrays, samples.y[rows], None if groups is None else groups[rows])
 

@@ -80,3 +80,17 @@ def test_groups_are_drawn_together():
 def test_shapes_that_do_not_fit_are_told():
     with pytest.raises(UserError, match=r"proba must be \(N, 2\) \(got shape \(6, 3\)\)"):
         evaluate_predictions(Y_TRUE, PROBA, ["a", "b"], RECIPE, seed=0)
+
+
+def test_classes_of_grouped_rows_have_wider_intervals():
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(60), 5)
+    y = rng.integers(0, 2, 60)[unit]
+    proba = np.clip(rng.normal(0.5 + 0.2 * (2 * y[::5] - 1), 0.3), 0.01, 0.99)[unit]
+    proba = np.stack([1 - proba, proba], axis=1)
+    widths = []
+    for groups in (None, unit):
+        judged = evaluate_predictions(y, proba, ["a", "b"], RECIPE, seed=0, groups=groups)
+        recall = judged["per_class"][0]["recall"]
+        widths.append(recall["high"] - recall["low"])
+    assert 1.7 < widths[1] / widths[0] < 2.8  # sqrt(5) where all rows of a group are alike

@@ -124,7 +124,7 @@ def average_repeats(log_proba: Floats) -> Floats:
         >>> np.exp(average_repeats(repeats)).round(3).tolist()
         [[0.8, 0.2]]
     """
-    known = np.isfinite(log_proba).all(axis=-1, keepdims=True)
+    known = ~np.isnan(log_proba).any(axis=-1, keepdims=True)
     count = known.sum(axis=-3)
     total = np.where(known, np.maximum(log_proba, LEAST_LOG), 0.0).sum(axis=-3, dtype=np.float64)
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)

@@ -30,7 +30,7 @@ def candidate_lines(evaluation: Mapping[str, Any]) -> list[str]:
         ]
         for one in candidates
     ]
-    n_rows = evaluation["validation"]["n_rows"]
+    n_rows = candidates[0]["n_rows"]
     title = f"Compared on {counted(n_rows, 'row')}, each by models that had left it out"
     return ["", heading(title), *table(rows, header=[GAP + _HEADER[0], *_HEADER[1:]], indent="")]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.candidates.blend import average_repeats
 from assay.deal import sample_rows
-from assay.evaluate.intervals import bootstrap_intervals, wilson
+from assay.evaluate.intervals import CROSS_FITTED, bootstrap_intervals, widened, wilson
 from assay.evaluate.mixture import Logs, Mixture, cross_fitted, fit_mixture
 from assay.evaluate.verdict import MAJORITY, Verdict, class_shares, reach_verdict
 from assay.recipe import Recipe
@@ -53,6 +53,7 @@ class Contest:
         split: Who left out which rows.
         recipe: What to prefer, how to judge, the seed.
         groups: Group of each row, (N,), or None.
+        weight: Weight of each row, (N,), or None; a row of weight 0 is not judged.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Contest:
         recipe: Recipe,
         *,
         groups: np.ndarray | None = None,
+        weight: np.ndarray | None = None,
     ) -> None:
         self._logs = logs
         self._y = y
@@ -71,7 +73,10 @@ class Contest:
         self._groups = groups
         self._is_calibrated = recipe.evaluate.calibration != "none"
         known = [np.isfinite(log_proba[:, :, 0]).any(axis=0) for log_proba in logs.values()]
-        self.row_idx = np.flatnonzero(np.logical_and.reduce(known))
+        is_judged = np.logical_and.reduce(known)
+        if weight is not None and (weight[is_judged] > 0).any():
+            is_judged &= weight > 0
+        self.row_idx = np.flatnonzero(is_judged)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,7 +136,8 @@ class Contest:
         weights = self.shipped.weights
         found = []
         for name in self.names:
-            proba = _averaged(self._compared_proba[name])
+            proba = self._compared_proba[name]
+            proba = proba if name == MAJORITY else _averaged(proba)
             scores = bootstrap_intervals(
                 judged.y,
                 proba,
@@ -148,7 +154,11 @@ class Contest:
             found.append(
                 {
                     "name": name,
-                    "scores": {score: scores[score].to_dict() for score in _SHOWN},
+                    "n_rows": len(judged.y),
+                    "scores": {
+                        score: widened(score, scores[score], CROSS_FITTED).to_dict()
+                        for score in _SHOWN
+                    },
                     "weight": weights.get(name, 0.0),
                     "is_shipped": name == self.verdict.shipped,
                 }
@@ -166,8 +176,12 @@ class Contest:
     def _folds(self) -> np.ndarray:
         split = self._split
         fold = np.full((max(split.repeat) + 1, len(self._y)), -1, dtype=np.int64)
+        known: set[bytes] = set()  # the same fold again, as of few groups, tells nothing new
         for (repeat, number), left_out in zip(split.member_fold, split.validation, strict=True):
-            fold[repeat, left_out] = number
+            rows = np.packbits(left_out).tobytes()
+            if rows not in known:
+                known.add(rows)
+                fold[repeat, left_out] = number
         return fold
 
     @property
@@ -199,7 +213,7 @@ class Contest:
             if name != MAJORITY
         }
         n_classes = next(iter(self._logs.values())).shape[2]
-        return {MAJORITY: class_shares(judged.y, n_classes)[None], **found}
+        return {MAJORITY: class_shares(judged.y, n_classes), **found}
 
 
 def _averaged(proba: np.ndarray) -> np.ndarray:

@@ -25,6 +25,17 @@ N_SUBSAMPLES = 100
 MIN_RANK_RESAMPLES = 200
 """Fewer draws than this say too little of a percentile."""
 
+CROSS_FITTED = 1.2
+"""How much wider the interval of out-of-fold rows is than that of rows alone.
+
+Drawing rows anew leaves out that each fold's model would be another one too, and that the
+average of all models ships, which is a little better (Bates, Hastie & Tibshirani 2024, J.
+Am. Stat. Assoc. 119:1434, find plain intervals too narrow). Over 200 training sets of 1,000
+rows of seven tables plain 95 % intervals held the accuracy on untouched rows in 0.895 and
+the log loss in 0.880 of the draws, and 1.2 times as wide ones in 0.955 and 0.940;
+`benchmarks/honesty.py` judges them on other draws.
+"""
+
 _RANK_BUDGET = 60_000_000  # rows x classes x resamples for AUROC: about two seconds
 _HIGHEST = {"brier": 2.0, "log_loss": np.inf}  # of the others it is 1
 _LOWEST = {"matthews": -1.0, "cohen_kappa": -1.0}  # of the others it is 0
@@ -136,6 +147,28 @@ def bootstrap_intervals(
         else _normal(name, estimates[name], half * deviation[name])
         for name in SCORES
     }
+
+
+def widened(name: str, interval: Interval, factor: float) -> Interval:
+    """Return an interval whose ends are `factor` times as far from the estimate.
+
+    Args:
+        name: Of the score: its ends stay within its range.
+        interval: Perhaps without ends.
+        factor: At least 1; see `CROSS_FITTED`.
+
+    Example:
+        >>> widened("accuracy", Interval(0.9, 0.8, 0.95), 1.5).low
+        0.75
+    """
+    estimate, low, high = interval.estimate, interval.low, interval.high
+    if estimate is None or low is None or high is None:
+        return interval
+    return Interval(
+        estimate,
+        max(estimate - factor * (estimate - low), _LOWEST.get(name, 0.0)),
+        min(estimate + factor * (high - estimate), _HIGHEST.get(name, 1.0)),
+    )
 
 
 def n_ranked_draws(n_rows: int, n_classes: int, *, is_large: bool) -> int:

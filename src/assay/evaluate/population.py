@@ -12,7 +12,7 @@ from assay.core import CoreGraph
 from assay.errors import InternalError
 from assay.evaluate.contest import Contest
 from assay.evaluate.curves import curves, reliability
-from assay.evaluate.intervals import bootstrap_intervals, member_spread
+from assay.evaluate.intervals import CROSS_FITTED, bootstrap_intervals, member_spread
 from assay.evaluate.mixture import Mixture
 from assay.evaluate.scores import evaluate_predictions
 from assay.nn.network import Network
@@ -60,8 +60,14 @@ class Judge:
         own = out_of_fold(self._network, lesson.rows, lesson.validation, samples.split.repeat)
         kept = slice(len(own))  # repeats may have been left out since the rivals were fitted
         logs = {rival.name: rival.log_proba[kept] for rival in self._rivals} | {NETWORK: own}
-        groups = samples.roles.groups
-        return Contest(logs, samples.y, samples.split, self._recipe, groups=groups)
+        return Contest(
+            logs,
+            samples.y,
+            samples.split,
+            self._recipe,
+            groups=samples.units,
+            weight=samples.roles.weight,
+        )
 
     @property
     def mixture(self) -> Mixture:
@@ -97,9 +103,9 @@ class Judge:
         if contest is None:
             return {}
         y = self._samples.y[contest.row_idx]
-        groups = self._samples.roles.groups
+        groups = self._samples.units
         groups = None if groups is None else groups[contest.row_idx]
-        judged = self._judged(y, contest.proba, groups=groups)
+        judged = self._judged(y, contest.proba, groups=groups, widening=CROSS_FITTED)
         scores = score_members(self._network, self._lesson.rows, self._samples.y,
                                self._lesson.validation)  # fmt: skip
         return {
@@ -151,11 +157,22 @@ class Judge:
         return {**judged, "members": _spreads(scores)}
 
     def _judged(
-        self, y: np.ndarray, proba: np.ndarray, *, groups: np.ndarray | None
+        self,
+        y: np.ndarray,
+        proba: np.ndarray,
+        *,
+        groups: np.ndarray | None,
+        widening: float = 1.0,
     ) -> dict[str, Any]:
         recipe, classes = self._recipe, self._samples.target.classes
         judged = evaluate_predictions(
-            y, proba, classes, recipe.evaluate, seed=recipe.seed, groups=groups
+            y,
+            proba,
+            classes,
+            recipe.evaluate,
+            seed=recipe.seed,
+            groups=groups,
+            widening=widening,
         )
         return {**judged, "curves": curves(y, proba, classes)}
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from assay.errors import UserError
-from assay.evaluate.intervals import Interval, bootstrap_intervals, wilson
+from assay.evaluate.intervals import Interval, bootstrap_intervals, widened, wilson
 from assay.metrics import LOG_LOSS_CLIP, Floats, Indices, confusion_matrix
 from assay.options import EvaluateRecipe
 
@@ -19,6 +19,7 @@ def evaluate_predictions(
     *,
     seed: int,
     groups: Indices | None = None,
+    widening: float = 1.0,
 ) -> dict[str, Any]:
     """Judge predictions of rows that the model did not learn from.
 
@@ -29,6 +30,7 @@ def evaluate_predictions(
         recipe: Confidence and number of resamples.
         seed: Of the resamples.
         groups: Group of each row, (N,); rows of a group are then drawn together.
+        widening: How much wider the intervals are made; see `intervals.CROSS_FITTED`.
 
     Returns:
         Plain data for JSON, None where a figure is undefined, never NaN:
@@ -60,35 +62,52 @@ def evaluate_predictions(
         seed=seed,
         groups=groups,
     )
+    n_right = float((proba.argmax(axis=1) == y_true).sum())
+    plain = wilson(n_right, len(y_true), confidence=recipe.confidence)
+    worth = 1.0 if groups is None else _worth(plain, intervals["accuracy"])
     if groups is None:  # where all rows are right, a bootstrap would claim certainty
-        n_right = float((proba.argmax(axis=1) == y_true).sum())
-        intervals["accuracy"] = wilson(n_right, len(y_true), confidence=recipe.confidence)
+        intervals["accuracy"] = plain
+    intervals = {name: widened(name, one, widening) for name, one in intervals.items()}
     matrix = confusion_matrix(y_true, proba.argmax(axis=1), n_classes=len(classes))
     return {
         "n_rows": len(y_true),
         "classes": list(classes),
         "confidence": recipe.confidence,
         "scores": {name: interval.to_dict() for name, interval in intervals.items()},
-        "per_class": _per_class(matrix, classes, recipe.confidence),
+        "per_class": _per_class(matrix, classes, recipe.confidence, worth / widening**2),
         "confusion": matrix.astype(int).tolist(),
         "majority": _majority(matrix.sum(axis=1), classes),
     }
 
 
-def _per_class(matrix: Floats, classes: Sequence[str], confidence: float) -> list[dict[str, Any]]:
+def _worth(plain: Interval, grouped: Interval) -> float:
+    """Return how many independent rows a row is worth where rows come in groups, at most 1.
+
+    The inverse of the design effect (Kish 1965, Survey Sampling, 5.4), from the width of the
+    accuracy's interval with whole groups drawn, beside that of independent rows.
+    """
+    if plain.low is None or plain.high is None or grouped.low is None or grouped.high is None:
+        return 1.0
+    width = grouped.high - grouped.low
+    return min(((plain.high - plain.low) / width) ** 2, 1.0) if width > 0 else 1.0
+
+
+def _per_class(
+    matrix: Floats, classes: Sequence[str], confidence: float, worth: float
+) -> list[dict[str, Any]]:
     n_true, n_named, n_right = matrix.sum(axis=1), matrix.sum(axis=0), matrix.diagonal()
     rows = []
     for idx, name in enumerate(classes):
         right, either = n_right[idx], n_true[idx] + n_named[idx] - n_right[idx]
-        precision = wilson(right, n_named[idx], confidence=confidence)
-        recall = wilson(right, n_true[idx], confidence=confidence)
+        precision = wilson(worth * right, worth * n_named[idx], confidence=confidence)
+        recall = wilson(worth * right, worth * n_true[idx], confidence=confidence)
         rows.append(
             {
                 "class": name,
                 "n": int(n_true[idx]),
                 "precision": precision.to_dict(),
                 "recall": recall.to_dict(),
-                "f1": _f1(wilson(right, either, confidence=confidence)).to_dict(),
+                "f1": _f1(wilson(worth * right, worth * either, confidence=confidence)).to_dict(),
             }
         )
     return rows

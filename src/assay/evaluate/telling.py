@@ -52,7 +52,7 @@ class Told:
 
 
 def verdict_text(
-    told: Sequence[Told], loss: Told, *, has_signal: bool, p_value: float | None, alpha: float
+    told: Sequence[Told], loss: Told, *, has_signal: bool, p_value: float | None
 ) -> str:
     """Return one or two sentences.
 
@@ -61,13 +61,12 @@ def verdict_text(
         loss: What ships compared with the class shares by log loss.
         has_signal: Whether the columns predict the target.
         p_value: Of labels dealt at random.
-        alpha: Above it nothing is claimed.
     """
     shares, others = told[0], told[1:]
     if p_value is None:
         return f"Too few rows to tell whether the columns predict this target. {_against(loss)}."
     if not has_signal:
-        chance = f" ({p_text(p_value)})" if p_value > alpha else ""
+        chance = f" ({p_text(p_value)})"
         return f"No signal: the columns do not predict this target. {_against(loss)}{chance}."
     if loss.conclusion != "better":
         faint = f"The predictions follow the target ({p_text(p_value)}), but "

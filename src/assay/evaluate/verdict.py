@@ -110,14 +110,13 @@ def reach_verdict(
     contenders = list(averages)
     shipped = judged.choose(contenders, prefer)
     p_value = judged.signal(shipped)
-    gain = judged.mean_loss(MAJORITY) - judged.mean_loss(shipped)
-    has_signal = p_value is not None and p_value <= judged.alpha and gain > 0
+    has_signal = p_value is not None and p_value <= judged.alpha
     pairs = judged.pairs(contenders, shipped)
     wanted: list[Metric] = ["log_loss"] if metric == "log_loss" else ["log_loss", metric]
     told = {(*pair, name): judged.told(*pair, name) for pair in pairs for name in wanted}
     own = [one for (first, _, name), one in told.items() if (first, name) == (shipped, metric)]
     loss = told[shipped, MAJORITY, "log_loss"]
-    text = verdict_text(own, loss, has_signal=has_signal, p_value=p_value, alpha=judged.alpha)
+    text = verdict_text(own, loss, has_signal=has_signal, p_value=p_value)
     documents = tuple(_document(one) for one in told.values())
     return Verdict(text, has_signal, p_value, shipped, prefer, metric, documents)
 
