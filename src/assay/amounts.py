@@ -15,6 +15,21 @@ _QUOTED = 40  # letters
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
+def too_few(n_rows: int, whose: str = "") -> str:
+    """Return that rows are too few, with the verb that goes with their number.
+
+    Args:
+        n_rows: How many there are.
+        whose: Said of them, with a space before it.
+
+    Example:
+        >>> too_few(1), too_few(7, " of the test")
+        ('1 row is too few', '7 rows of the test are too few')
+    """
+    noun, verb = ("row", "is") if n_rows == 1 else ("rows", "are")
+    return f"{n_rows} {noun}{whose} {verb} too few"
+
+
 def parse_duration(text: str) -> float:
     """Return the seconds of a time such as "90s", "10m" or "1h30m"; without unit, seconds.
 

@@ -97,6 +97,7 @@ def judge_training(
         "classes": list(samples.target.classes),
         "n_rows": len(samples.y),
         "calibration": asdict(judge.mixture.calibration),
+        "shipped": {"weights": dict(judge.mixture.weights), "prefer": recipe.model.prefer},
         "train": judge.learnt_rows(prepared.n_learnt),
         "training": _describe_training(network, history, recipe),
     }
@@ -105,7 +106,7 @@ def judge_training(
         evaluation["findings"] = _findings(samples, contest)
     if contest is not None:
         evaluation["validation"] = judge.left_out_rows()
-        evaluation["candidates"] = contest.documents()
+        evaluation["candidates"] = _candidates(contest, evaluation["validation"])
         evaluation["verdict"] = contest.verdict.to_dict()
         decisions, evaluation["decisions"] = _decisions(samples, contest, recipe_in_time)
         predictor = predictor.loaded(core, decisions)
@@ -134,6 +135,15 @@ def _describe_training(network: Network, history: History, recipe: Recipe) -> di
         "torch_version": torch.__version__,
         "history": history.to_dict(),
     }
+
+
+def _candidates(contest: Contest, judged: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the candidates; what ships has the same intervals wherever it is told."""
+    documents = contest.documents()
+    for one in documents:
+        if one["is_shipped"] and one["n_rows"] == judged["n_rows"]:
+            one["scores"] = {name: judged["scores"][name] for name in one["scores"]}
+    return documents
 
 
 def _findings(samples: Samples, contest: Contest | None) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 from assay.decide import HOWS, NO_LABEL, Decisions, How, cost_matrix
 from assay.encode import take_labelled
 from assay.errors import UserError, did_you_mean
-from assay.evaluate.drift import drift
+from assay.evaluate.drift import drift, is_same
 from assay.evaluate.promise import compare_with_promise
 from assay.evaluate.scores import evaluate_predictions
 from assay.explain.answers import importance_for, reasons_for, stored_importance
@@ -186,9 +186,15 @@ class Model:
             seed=self.recipe.seed,
             groups=group_numbers(features, self.recipe),
         )
+        reference = self._contents.reference
+        is_learnt = (
+            reference is not None
+            and reference.n_rows == len(y)
+            and is_same(reference, self._cast(features))
+        )
         return {
             **judged,
-            "promise": compare_with_promise(judged, self.evaluation),
+            "promise": compare_with_promise(judged, self.evaluation, is_learnt=is_learnt),
             "drift": self.drift(features, proba),
             "ledger": ledger.to_list(),
         }
@@ -224,11 +230,15 @@ class Model:
         if self._contents.reference is None:
             return []
         predictor, rows = self._contents.predictor, self.read(table)
-        with silently():  # predicting tells what was lost
-            cast = predictor.preparation.cast(rows, predictor.recipe, is_training=False)
+        cast = self._cast(rows)
         proba = predictor.predict_proba(rows) if proba is None else proba
         classes = predictor.target.classes
         return [one.to_dict() for one in drift(self._contents.reference, cast, proba, classes)]
+
+    def _cast(self, rows: Table) -> Table:
+        predictor = self._contents.predictor
+        with silently():  # predicting tells what was lost
+            return predictor.preparation.cast(rows, predictor.recipe, is_training=False)
 
     @property
     def importance(self) -> dict[str, Any]:

@@ -127,7 +127,8 @@ class Preparation:
             raise UserError(
                 f"columns that derived ones are made from are missing: {', '.join(absent)}",
                 where=raw.source,
-                fix='Add them, or set predict.missing_columns = "fill"',
+                fix="Add them, or read them as missing with --fill-missing "
+                '(predict.missing_columns = "fill")',
             )
 
 

@@ -66,7 +66,7 @@ def test_people_is_tested_and_answers_for_one_person(run, tmp_path, brief):
         "people_train.csv", "people_test.csv", "people.assay", "people.html", "predictions.csv"
     }  # fmt: skip
     assert {path.name for path in folder.iterdir()} == names
-    assert "Scores of 40 test rows that no network saw" in result.out
+    assert "Scores of 40 test rows that no model saw" in result.out
     answer = json.loads(re.search(r"^\{$.*?^\}$", result.out, re.DOTALL | re.MULTILINE).group())
     assert set(answer["proba"]) == {"conservative", "liberal", "moderate"}
 

@@ -34,7 +34,34 @@ def test_json_is_what_the_page_embeds(run, model, tmp_path):
 
 def test_card_is_markdown(run, model):
     assert run("report", model, "--format", "md").status == 0
-    assert model.with_suffix(".md").read_text(encoding="utf-8").startswith("# Model card: fruit\n")
+    mark, title, *_ = model.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    assert mark.startswith("<!-- Model card written by assay ")
+    assert title == "# Model card: fruit"
+
+
+@pytest.mark.parametrize("form", ["html", "json", "md"])
+def test_a_default_name_replaces_only_what_assay_wrote(run, model, form):
+    path = model.with_suffix(f".{form}")
+    mine = '[{"report": "mine"}]'
+    path.write_text(mine, encoding="utf-8")
+    result = run("report", model, "--format", form)
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith(f"assay: {path}: is there already, and ")
+    assert "Give -o FILE to overwrite it" in result.err
+    assert path.read_text(encoding="utf-8") == mine
+    assert run("report", model, "-o", path).status == 0
+    written = path.read_bytes()
+    assert run("report", model, "--format", form).status == 0
+    assert path.read_bytes() == written
+
+
+def test_a_card_that_a_person_filled_in_stays(run, model):
+    card = model.with_suffix(".md")
+    assert run("report", model, "--format", "md").status == 0
+    filled = card.read_text(encoding="utf-8").replace("*To be filled in by a person.*", "For us.")
+    card.write_text(filled, encoding="utf-8")
+    assert run("report", model, "--format", "md").status == 2
+    assert card.read_text(encoding="utf-8") == filled
 
 
 def test_report_goes_to_standard_output(run, model):

@@ -15,7 +15,7 @@ def test_card_tells_target_columns_recipe_scores_and_ledger(run, model):
         f"format 1, written by assay {__version__}",
         "model.hidden = [8]",
         "one hot, 3 levels",
-        "Scores of 60 rows, each by networks that had left it out",
+        "Scores of 60 rows, each by models that had left it out",
         "decisions about the data",
         "id: column set aside",
     ):

@@ -40,7 +40,7 @@ def test_the_text_can_be_quoted():
     verdict = reached(GOOD)
     assert verdict.shipped == "blend"
     assert verdict.has_signal
-    pairs = {(one["better"], one["than"]): one for one in verdict.comparisons}
+    pairs = {(one["first"], one["second"]): one for one in verdict.comparisons}
     assert list(pairs) == [
         ("blend", "majority"),
         ("blend", "logistic"),
@@ -69,7 +69,7 @@ def test_the_document_is_plain_and_complete():
     assert set(document) == {
         *("text", "has_signal", "signal_p_value", "shipped", "prefer", "metric", "comparisons")
     }
-    keys = {"better", "than", "metric", "difference", "p_value", "conclusion", "text"}
+    keys = {"first", "second", "metric", "difference", "p_value", "conclusion", "text"}
     assert all(set(one) == keys for one in document["comparisons"])
     assert [one["metric"] for one in document["comparisons"][:2]] == ["log_loss", "auroc"]
     assert "AUROC" in document["text"]
@@ -136,7 +136,7 @@ def test_labels_dealt_at_random_are_no_signal():
     assert not verdict.has_signal
     assert verdict.text.startswith("No signal: the columns do not predict this target. The log")
     assert all(one["conclusion"] != "better" for one in verdict.comparisons if
-               one["than"] == "majority")  # fmt: skip
+               one["second"] == "majority")  # fmt: skip
 
 
 def test_a_signal_that_the_log_loss_does_not_show_is_told_so():

@@ -39,22 +39,19 @@ def test_planted_flips_are_found_and_shown_first(rng):
     assert len(found.evidence.split("rows ")[-1].split(" (")[0].split(", ")) == 20
 
 
-def test_honest_labels_of_overlapping_classes_are_not_grave(rng):
+def test_honest_labels_of_overlapping_classes_are_no_finding(rng):
     proba = softmax(rng.normal(size=(4000, 3)))
     y = np.array([rng.choice(3, p=row) for row in proba])
-    (found,) = label_noise(y, proba, CLASSES)
-    assert found.severity == "low"
-    doubted = len(doubtful_rows(y, proba))
-    expected = float(found.evidence.split("; ")[1].split(" ")[0])
-    assert abs(doubted - expected) < 4 * np.sqrt(expected)
+    assert len(doubtful_rows(y, proba)) > 500
+    assert label_noise(y, proba, CLASSES) == []
 
 
 def test_rows_that_nobody_judged_are_left_out():
-    proba = np.array([[0.9, 0.1]] * 20 + [[0.1, 0.9]] * 20)
+    proba = np.array([[0.99, 0.01]] * 20 + [[0.01, 0.99]] * 20)
     y = np.array([0] * 20 + [1] * 20)
-    y[[3, 5]] = 1
+    y[[3, 5, 6, 7, 8, 9]] = 1
     proba[3] = np.nan
-    assert doubtful_rows(y, proba).tolist() == [5]
+    assert doubtful_rows(y, proba).tolist() == [5, 6, 7, 8, 9]
     assert "of 39 rows" in label_noise(y, proba, CLASSES[:2])[0].evidence
     assert label_noise(y, np.full((40, 2), np.nan), CLASSES[:2]) == []
 

@@ -130,8 +130,8 @@ def verdict() -> Evaluation:
         "metric": "log_loss",
         "comparisons": [
             {
-                "better": "blend",
-                "than": name,
+                "first": "blend",
+                "second": name,
                 "metric": "log_loss",
                 "difference": interval(0.1),
                 "p_value": p_value,

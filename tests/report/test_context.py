@@ -12,6 +12,7 @@ from assay.report import context
 from assay.report.context import MOST_BYTES, make_context, plain
 from assay.report.html import render_html
 from assay.report.markdown import render_markdown
+from assay.report.opening import scores_sentence
 
 OPTIONAL = (
     "calibration", "train", "training", "validation", "test", "candidates", "verdict",
@@ -22,7 +23,7 @@ OPTIONAL = (
 def _rendered(subject):
     document = make_context(subject)
     json.dumps(document, allow_nan=False)
-    assert render_markdown(document).startswith("# Model card")
+    assert "\n# Model card" in render_markdown(document)
     return document, render_html(document)
 
 
@@ -80,6 +81,7 @@ def test_without_a_verdict_the_scores_make_a_sentence(make_subject, full_evaluat
     accuracy = evaluation["validation"]["scores"]["accuracy"]["estimate"]
     assert text.startswith(f"The model is right on {100 * accuracy:.1f} % of 240 rows")
     assert "against 50.0 % for always answering “no”" in text
+    assert scores_sentence(evaluation) == text
 
 
 def test_three_classes_have_curves_but_no_threshold(make_subject, full_evaluation):

@@ -170,5 +170,19 @@ def test_no_signal_is_marked(make_subject, full_evaluation):
     assert 'class="lead no-signal"' in render_html(make_context(make_subject(evaluation)))
 
 
+def test_comparisons_name_who_is_judged_first(make_subject, full_evaluation):
+    text = render_html(make_context(make_subject(full_evaluation())))
+    assert '<th scope="row">blend against logistic regression</th>' in text
+
+
+def test_wider_intervals_are_told_where_rows_were_left_out(make_subject, full_evaluation):
+    evaluation, told = full_evaluation(), "Intervals of rows left out are made 1.2 times as wide"
+    assert told in render_html(make_context(make_subject(evaluation)))
+    del evaluation["validation"]
+    page = render_html(make_context(make_subject(evaluation)))
+    assert "Each score has an interval" in page
+    assert told not in page
+
+
 def test_same_document_same_page(document):
     assert render_html(document) == render_html(json.loads(json.dumps(document)))

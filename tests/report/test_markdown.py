@@ -3,7 +3,7 @@
 import re
 
 from assay.report.context import make_context
-from assay.report.markdown import escaped, render_markdown
+from assay.report.markdown import escaped, is_untouched, render_markdown
 
 
 def test_card_has_the_sections_of_a_model_card(make_subject, full_evaluation):
@@ -29,6 +29,20 @@ def test_names_are_no_markup(make_subject, full_evaluation):
     assert "<script" not in card
     assert "&lt;script&gt;x&lt;/script&gt;" in card
     assert r"\# a \| b\\n\[c\](d)" in card
+
+
+def test_the_ledger_is_counted(make_subject, full_evaluation):
+    card = render_markdown(make_context(make_subject(full_evaluation())))
+    assert "Its ledger holds 1 decision about the data." in card
+
+
+def test_a_changed_card_is_told_from_one_as_written(make_subject, full_evaluation):
+    card = render_markdown(make_context(make_subject(full_evaluation()))).encode()
+    assert is_untouched(card)
+    assert not is_untouched(card + b"\n")
+    assert not is_untouched(card.replace(b"blend", b"Blend", 1))
+    assert not is_untouched(b"# Notes\n")
+    assert not is_untouched(b"")
 
 
 def test_ampersands_start_no_entity():

@@ -36,6 +36,9 @@ SqlOption = Annotated[
     str | None,
     typer.Option("--sql", metavar="QUERY", help="Query that gives the table of a database."),
 ]
+FillMissingOption = Annotated[
+    bool, typer.Option("--fill-missing", help="Take columns that TABLE lacks as missing.")
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Write nothing but the result, and errors.")
 ]

@@ -8,14 +8,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.cli.layout import GAP, counted, cut, heading, ranged, style, table
+from assay.cli.layout import GAP, counted, cut, heading, ranged, table
 from assay.cli.output import one_line
-from assay.report.wording import candidate_name
 
+_NAMES = {"majority": "class shares"}  # short, so that the table fits 80 cells
 _MAX_WIDTH = 100
 _SHOWN = ("log_loss", "accuracy", "auroc")
 _HEADER = ("candidate", "log loss", "accuracy", "AUROC")
-_MOST_FINDINGS = 3
+_MOST_FINDINGS = 2
 
 
 def candidate_lines(evaluation: Mapping[str, Any]) -> list[str]:
@@ -25,14 +25,29 @@ def candidate_lines(evaluation: Mapping[str, Any]) -> list[str]:
         return []
     rows = [
         [
-            ("→ " if one["is_shipped"] else GAP) + candidate_name(one["name"]),
+            ("→ " if one["is_shipped"] else GAP) + _NAMES.get(one["name"], one["name"]),
             *(ranged(one["scores"].get(score)) for score in _SHOWN),
         ]
         for one in candidates
     ]
     n_rows = candidates[0]["n_rows"]
     title = f"Compared on {counted(n_rows, 'row')}, each by models that had left it out"
-    return ["", heading(title), *table(rows, header=[GAP + _HEADER[0], *_HEADER[1:]], indent="")]
+    lines = table(rows, header=[GAP + _HEADER[0], *_HEADER[1:]], indent="")
+    return ["", heading(title), *lines, *shipped_lines(evaluation)]
+
+
+def shipped_lines(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return what ships and why, in one line; nothing where networks alone were trained."""
+    shipped = evaluation.get("shipped", {})
+    weights, prefer = shipped.get("weights", {}), shipped.get("prefer", "accuracy")
+    if not evaluation.get("candidates") and set(weights) <= {"network"}:
+        return []
+    if len(weights) > 1:
+        what = ", ".join(f"{name} {100 * share:.0f} %" for name, share in weights.items())
+    else:
+        what = "".join(weights)
+    asked = "" if prefer == "accuracy" else f', as model.prefer = "{prefer}" asks'
+    return [f"→ ships: {what}{asked}"] if what else []
 
 
 def verdict_lines(evaluation: Mapping[str, Any]) -> list[str]:
@@ -40,26 +55,32 @@ def verdict_lines(evaluation: Mapping[str, Any]) -> list[str]:
     verdict = evaluation.get("verdict")
     if not verdict:
         return []
-    width = min(shutil.get_terminal_size().columns, _MAX_WIDTH) - len(GAP)
-    lines = textwrap.wrap(one_line(verdict["text"]), width=max(width, 20))
-    return ["", heading("Verdict"), *(GAP + line for line in lines)]
+    return ["", heading("Verdict"), *wrapped(verdict["text"])]
 
 
-def finding_lines(findings: Sequence[Mapping[str, str]], *, most: int | None = None) -> list[str]:
+def wrapped(text: str) -> list[str]:
+    """Return a text in lines that fit the terminal, indented."""
+    width = max(min(shutil.get_terminal_size().columns, _MAX_WIDTH), 20)
+    return textwrap.wrap(one_line(text), width=width, initial_indent=GAP, subsequent_indent=GAP * 2)
+
+
+def finding_lines(findings: Sequence[Mapping[str, str]], *, is_brief: bool = False) -> list[str]:
     """Return what was found in the table, the gravest first.
 
     Args:
         findings: As in `evaluation["findings"]`.
-        most: How many are shown; `None` for a handful.
+        is_brief: Whether the two gravest are enough, of those that are grave.
     """
-    limit = _MOST_FINDINGS if most is None else most
     if not findings:
         return []
+    shown = findings
+    if is_brief:
+        shown = [one for one in findings if one["severity"] != "low"][:_MOST_FINDINGS]
     rows = [
-        f"{GAP}{style(one['severity'] + ':', bold=one['severity'] == 'high')} "
-        f"{cut(one['where'])}: {one_line(one['what'])}"
-        for one in findings[:limit]
+        line
+        for one in shown
+        for line in wrapped(f"{one['severity']}: {cut(one['where'])}: {one['what']}")
     ]
-    n_hidden = len(findings) - len(rows)
+    n_hidden = len(findings) - len(shown)
     lines = ["", heading(f"{counted(len(findings), 'finding')} in the table"), *rows]
-    return [*lines, f"{GAP}and {n_hidden:,} more"] if n_hidden else lines
+    return [*lines, f"{GAP}{n_hidden:,} more: in the report"] if n_hidden else lines

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.choices import JsonOption, ModelArgument, QuietOption, SqlOption
+from assay.cli.choices import (
+    FillMissingOption,
+    JsonOption,
+    ModelArgument,
+    QuietOption,
+    SqlOption,
+)
 from assay.cli.predict import read_records, read_rows, split_names
 from assay.errors import UserError
 
@@ -55,9 +61,7 @@ def explain(
         ),
     ] = None,
     sql: SqlOption = None,
-    fill_missing: Annotated[
-        bool, typer.Option("--fill-missing", help="Take columns that TABLE lacks as missing.")
-    ] = False,
+    fill_missing: FillMissingOption = False,
     as_json: JsonOption = False,
     is_quiet: QuietOption = False,
 ) -> None:

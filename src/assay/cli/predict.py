@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.choices import JsonOption, ModelArgument, QuietOption, SqlOption
+from assay.cli.choices import (
+    FillMissingOption,
+    JsonOption,
+    ModelArgument,
+    QuietOption,
+    SqlOption,
+)
 from assay.cli.decided import CostOption, CoverageOption, DecideOption, Outcome
 from assay.errors import UserError, did_you_mean
 
@@ -51,10 +57,7 @@ def predict(
     cost: CostOption = None,
     coverage: CoverageOption = None,
     sql: SqlOption = None,
-    fill_missing: Annotated[
-        bool,
-        typer.Option("--fill-missing", help="Take columns that TABLE lacks as missing."),
-    ] = False,
+    fill_missing: FillMissingOption = False,
     has_flags: Annotated[
         bool,
         typer.Option(
@@ -139,6 +142,10 @@ def read_records(text: str) -> list[dict[str, Any]]:
             f"not valid JSON: {error}",
             where="--record",
             fix="""Quote it for the shell, such as --record '{"age": 30}'""",
+        ) from None
+    except ValueError:  # Python reads whole numbers of up to 4,300 digits
+        raise UserError(
+            "a whole number of thousands of digits", where="--record", fix="Give a shorter one"
         ) from None
     records = data if isinstance(data, list) else [data]
     if not records or not all(isinstance(one, dict) and one for one in records):

@@ -23,8 +23,8 @@ from assay.report.wording import SCORE_NAMES
 
 _BRIEF = ("accuracy", "balanced_accuracy", "log_loss", "auroc")
 _PARTS = {
-    "validation": "rows, each by networks that had left it out",
-    "test": "test rows that no network saw",
+    "validation": "rows, each by models that had left it out",
+    "test": "test rows that no model saw",
 }
 _CLASS_CELLS = 14  # of a class name beside its figures
 _MATRIX_CELLS = 8  # of a class name above the confusion matrix

@@ -35,12 +35,20 @@ def report(
     from assay.cli.output import check_destination, say, write_bytes
     from assay.cli.talk import talking
     from assay.modelfile import load_model, read_manifest
-    from assay.report.write import choose_form, default_name, render_report, write_report
+    from assay.report.write import (
+        check_replaceable,
+        choose_form,
+        default_name,
+        render_report,
+        write_report,
+    )
 
     chosen = choose_form(form, output)
     path = output or default_name(model_path, chosen)
     if path != _STANDARD_OUTPUT:
         check_destination(path, inputs=(model_path,))
+    if not output:
+        check_replaceable(path, chosen)
     with talking(is_quiet=is_quiet):
         contents = load_model(model_path)
         version = read_manifest(model_path)["assay_version"]

@@ -77,7 +77,7 @@ def _lines(card: Mapping[str, Any]) -> list[str]:
         "",
         heading("Recipe, where it differs from the default"),
         *_recipe_lines(card["recipe_changes"]),
-        *finding_lines(findings, most=len(findings)),
+        *finding_lines(findings),
         *verdict_lines(evaluation),
         *candidate_lines(evaluation),
         *part_lines(evaluation, "validation", is_brief=False),

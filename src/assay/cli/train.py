@@ -1,6 +1,7 @@
 """The verb `train`: a table in, a model file and its scores out."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from assay.recipe import Recipe
 
 _STANDARD_OUTPUT = "-"
-_MAX_DECISIONS = 3
-_DECISION_CELLS = 160
+_MAX_DECISIONS = 1
 _COMPRESSED = (".gz", ".zst")
 
 
@@ -239,7 +239,7 @@ def summary_lines(
 ) -> list[str]:
     """Return what a person wants to know after a training."""
     from assay.amounts import duration_text
-    from assay.cli.compared import candidate_lines, finding_lines, verdict_lines
+    from assay.cli.compared import candidate_lines, finding_lines, shipped_lines, verdict_lines
     from assay.cli.layout import counted, cut, heading
     from assay.cli.output import one_line
     from assay.cli.render import classes_line, learnt_lines, part_lines
@@ -255,8 +255,9 @@ def summary_lines(
         f"{counted(training['n_members'], 'network')} of "
         f"{counted(training['n_inputs'], 'input')}, "
         f"{counted(training['n_epochs_run'], 'epoch')}, {duration_text(elapsed_s)}",
-        *finding_lines(evaluation.get("findings", ())),
+        *finding_lines(evaluation.get("findings", ()), is_brief=True),
         *(candidate_lines(evaluation) or part_lines(evaluation, "validation", is_brief=True)),
+        *([] if "candidates" in evaluation else shipped_lines(evaluation)),
         *part_lines(evaluation, "test", is_brief=True),
         *verdict_lines(evaluation),
     ]
@@ -270,14 +271,16 @@ def summary_lines(
 
 def ledger_lines(ledger: Sequence[Mapping[str, str]], path: str) -> list[str]:
     """Return the first decisions about the data, one a line, and how many more there are."""
-    from assay.cli.layout import counted, cut
+    from assay.cli.layout import GAP, counted, cut
     from assay.cli.output import one_line
     from assay.ledger import Entry
 
     if not ledger:
         return ["no decision was taken about the data: every cell is used as it stands"]
-    shown = [cut(str(Entry(**entry)), _DECISION_CELLS) for entry in ledger[:_MAX_DECISIONS]]
-    lines = [f"{counted(len(ledger), 'decision')} about the data:", *(f"  {one}" for one in shown)]
+    shown = ledger[:_MAX_DECISIONS]
+    lines = [f"{counted(len(ledger), 'decision')} about the data:"]
+    room = shutil.get_terminal_size().columns - len(GAP)
+    lines += [GAP + cut(str(Entry(**entry)), max(room, 20)) for entry in shown]
     if len(ledger) > len(shown):
         model = "MODEL" if path == _STANDARD_OUTPUT else one_line(path)
         lines.append(f"  and {len(ledger) - len(shown):,} more: assay show {model}")

@@ -164,8 +164,10 @@ class _Fitter:
 
     @property
     def category(self) -> Indices:
-        each_class = self.recipe.each_class
-        return categories(self.counts, self.recipe.coverage, each_class=each_class)
+        each_class, counts = self.recipe.each_class, self.counts
+        if self.plan.deployment is not None:  # a class may be rare only there
+            counts = np.rint(self.plan.deployment * counts.sum()).astype(np.int64)
+        return categories(counts, self.recipe.coverage, each_class=each_class)
 
     @property
     def has_own_floors(self) -> bool:

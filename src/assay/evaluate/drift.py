@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from assay.amounts import too_few
 from assay.evaluate.two_samples import (
     Counts,
     chi_squared,
@@ -103,6 +104,34 @@ def drift(
     return found
 
 
+def is_same(reference: Reference, cast: Table) -> bool:
+    """Return whether rows look like the training table itself: nothing tells them apart.
+
+    As many rows, as many gaps in each column, and as many cells at and between all cut
+    points, or of each listed level: indices of stability and distances that are 0.
+
+    Args:
+        reference: The training table, summed up.
+        cast: M new rows, as for `drift`.
+    """
+    columns = reference.columns
+    if not columns or cast.n_rows != reference.n_rows:
+        return False
+    return all(_is_same_column(column, cast.column(column.name)) for column in columns)
+
+
+def _is_same_column(column: ColumnReference, cells: pl.Series) -> bool:
+    if cells.null_count() != column.n_missing:
+        return False
+    if column.has_levels:
+        counted = cells.drop_nulls().alias("level").value_counts(name="n")
+        counts: dict[str, int] = dict(counted.iter_rows())
+        told = zip(column.levels, column.level_counts, strict=True)
+        return all(counts.get(level) == count for level, count in told)
+    expected, found = _stretches(column, np.sort(ordered_values(cells, column.kind)))
+    return np.array_equal(expected, found)
+
+
 def _judged(one: Drift, p_adjusted: float) -> Drift:
     """Raise the alarm, or not: unlikely by chance, and larger than chance by a margin."""
     excess = (one.psi or 0.0) - (one.psi_by_chance or 0.0)
@@ -121,8 +150,8 @@ def _of_column(column: ColumnReference, cells: pl.Series) -> Drift:
 def _too_few(n_expected: int, n_found: int) -> str:
     if min(n_expected, n_found) >= LEAST_ROWS:
         return ""
-    whose = "rows" if n_found < LEAST_ROWS else "rows of the training table"
-    return f"{min(n_found, n_expected)} {whose} are too few to tell, {LEAST_ROWS} are needed"
+    whose = "" if n_found < LEAST_ROWS else " of the training table"
+    return f"{too_few(min(n_found, n_expected), whose)} to tell, {LEAST_ROWS} are needed"
 
 
 def _of_predictions(expected: PredictionReference, proba: Floats, classes: Sequence[str]) -> Drift:

@@ -12,7 +12,13 @@ from assay.core import CoreGraph
 from assay.errors import InternalError
 from assay.evaluate.contest import Contest
 from assay.evaluate.curves import curves, reliability
-from assay.evaluate.intervals import CROSS_FITTED, bootstrap_intervals, member_spread
+from assay.evaluate.intervals import (
+    CROSS_FITTED,
+    Interval,
+    bootstrap_intervals,
+    member_spread,
+    widened,
+)
 from assay.evaluate.mixture import Mixture
 from assay.evaluate.scores import evaluate_predictions
 from assay.nn.network import Network
@@ -32,6 +38,7 @@ NETWORK = "network"
 PARITY_TOLERANCE = 1e-5  # between what was trained and the core graph, in probability
 _PARITY_ROWS = 500
 _RELIABILITY_DRAWS = 200
+_RELIABLE = ("ece", "brier")
 LEARNT_ROWS = 50_000  # of each member, to score it on: accuracy is then known to 0.2 %
 
 
@@ -113,7 +120,12 @@ class Judge:
             "members": _spreads(scores),
             "reliability": {
                 "before": self._reliability(y, contest.uncalibrated, groups),
-                "after": self._reliability(y, contest.proba, groups),
+                "after": reliability(
+                    y,
+                    contest.proba,
+                    confidence=self._recipe.evaluate.confidence,
+                    intervals={name: Interval(**judged["scores"][name]) for name in _RELIABLE},
+                ),
             },
         }
 
@@ -130,8 +142,8 @@ class Judge:
             groups=groups,
             draws_ranks=False,
         )
-        confidence = recipe.evaluate.confidence
-        return reliability(y, proba, confidence=confidence, intervals=intervals)
+        wide = {name: widened(name, intervals[name], CROSS_FITTED) for name in _RELIABLE}
+        return reliability(y, proba, confidence=recipe.evaluate.confidence, intervals=wide)
 
     def learnt_rows(self, most: int = LEARNT_ROWS) -> dict[str, Any]:
         """Score each member on rows that it learnt from: no measure of quality.

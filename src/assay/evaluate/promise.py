@@ -7,6 +7,7 @@ sentence, and the figures behind it.
 from collections.abc import Mapping
 from typing import Any
 
+from assay.amounts import too_few
 from assay.evaluate.intervals import Interval
 
 LEAST_ROWS = 20
@@ -15,10 +16,14 @@ LEAST_ROWS = 20
 _SCORES = {"accuracy": "accuracy", "log_loss": "log loss"}
 _LOWER_IS_BETTER = ("log_loss",)
 _PARTS = {"test": "test rows", "validation": "rows left out of training"}
+_LEARNT = (
+    "not compared: these look like the rows that the model learnt from, "
+    "so that the scores are too good"
+)
 
 
 def compare_with_promise(
-    judged: Mapping[str, Any], evaluation: Mapping[str, Any]
+    judged: Mapping[str, Any], evaluation: Mapping[str, Any], *, is_learnt: bool = False
 ) -> dict[str, Any]:
     """Compare the scores of new rows with those that the training estimated.
 
@@ -32,6 +37,8 @@ def compare_with_promise(
         judged: New rows, as `evaluate_predictions` gives them.
         evaluation: Of the training; its test rows are what was promised, else the rows
             that networks had left out.
+        is_learnt: Whether the rows look like those that the model learnt from. They can
+            only flatter it: that it is below is concluded all the same.
 
     Returns:
         Plain data for JSON: `conclusion`, "within", "below", "above" or None where
@@ -50,7 +57,10 @@ def compare_with_promise(
         found = _score(promised["scores"].get(name), judged["scores"].get(name), name)
         if found is not None:
             answer["scores"][name] = found
-    return {**answer, **_concluded(answer["scores"], part)}
+    concluded = _concluded(answer["scores"], part)
+    if is_learnt and concluded["conclusion"] != "below":
+        return {**answer, "confidence": None, "scores": {}, "text": _LEARNT}
+    return {**answer, **concluded}
 
 
 def difference_interval(found: Interval, promised: Interval) -> Interval:
@@ -76,7 +86,7 @@ def _why_not(judged: Mapping[str, Any], part: str | None) -> str:
     if part is None:
         return "no rows were left out of training"
     if judged["n_rows"] < LEAST_ROWS:
-        return f"{judged['n_rows']} rows are too few, {LEAST_ROWS} are needed"
+        return f"{too_few(judged['n_rows'])}, {LEAST_ROWS} are needed"
     present = [row["class"] for row in judged["per_class"] if row["n"]]
     return f"all rows are of the class {present[0]!r}" if len(present) == 1 else ""
 

@@ -44,7 +44,9 @@ class Verdict:
         shipped: Name of the candidate that ships.
         prefer: What was asked for.
         metric: What candidates are compared by.
-        comparisons: Plain data of each, the ones with what ships first.
+        comparisons: Plain data of each, the ones with what ships first: first and second,
+            names of candidates; metric; difference, the first minus the second, {estimate,
+            low, high}; p_value; conclusion, of the first; text.
     """
 
     text: str
@@ -262,8 +264,8 @@ def _averaged(proba: Floats) -> Floats:
 
 def _document(told: Told) -> dict[str, Any]:
     return {
-        "better": told.first,
-        "than": told.second,
+        "first": told.first,
+        "second": told.second,
         "metric": told.metric,
         "difference": told.found.difference.to_dict(),
         "p_value": told.found.p_value,

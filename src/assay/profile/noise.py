@@ -64,8 +64,8 @@ def label_noise(
 
     Returns:
         One finding, or none. Rows are counted from 1 among the rows that have a label.
-        Where classes overlap, honest labels are in doubt too: the finding says how many
-        would be if the probabilities were right, and is grave only above that.
+        Where classes overlap, honest labels are in doubt too: there is a finding only where
+        clearly more are than would be if the probabilities were right.
     """
     labels, proba = np.asarray(y, dtype=np.int64), np.asarray(oof_proba, dtype=np.float64)
     doubtful = doubtful_rows(labels, proba)
@@ -76,6 +76,8 @@ def label_noise(
     expected, deviation = _expected(labels[is_judged], proba[is_judged])
     excess = len(doubtful) - expected
     is_more = excess > _CERTAIN_Z * max(deviation, 1.0) and excess >= _MEDIUM_SHARE * n_judged
+    if not is_more:
+        return []
     first = doubtful[:_MOST_SHOWN]
     shown = ", ".join(str(row + 1) for row in first.tolist())
     row = int(first[0])
@@ -83,14 +85,13 @@ def label_noise(
     return [
         Finding(
             "label_noise",
-            "medium" if is_more else "low",
+            "medium",
             ROWS,
-            f"{len(doubtful)} labels are in doubt: models that had not seen these rows are sure "
-            f"of another class. Row {row + 1} is labelled {classes[labels[row]]!r} and looks like "
-            f"{other!r}",
-            f"{len(doubtful) / n_judged:.2%} of {n_judged} rows; {expected:.0f} would be in doubt "
-            f"with right labels; look first at rows {shown} (counted from 1, "
-            "those without a label left out)",
+            f"{len(doubtful)} labels are in doubt, where {expected:.0f} would be if all were "
+            "right: models that had not seen these rows expect another class. Row "
+            f"{row + 1} is labelled {classes[labels[row]]!r} and looks like {other!r}",
+            f"{len(doubtful) / n_judged:.2%} of {n_judged} rows; look first at rows {shown} "
+            "(counted from 1, those without a label left out)",
         )
     ]
 

@@ -6,7 +6,7 @@ in a table that is predicted is logged; in training the ledger is told of it.
 """
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -198,19 +198,25 @@ def _check_columns(table: Table, schema: Schema, *, fills: bool) -> None:
     absent = [spec for spec in schema.features if spec.name not in present]
     if not absent or fills:
         return
-    shown = ", ".join(repr(spec.name) for spec in absent[:20])
-    more = f" and {len(absent) - 20} more" if len(absent) > 20 else ""
+    shown = _listed([spec.name for spec in absent], 20)
     free = [name for name in table.names if name not in schema]
-    hint = did_you_mean(absent[0].name, free or table.names) or "The table has no columns"
+    hint = did_you_mean(absent[0].name, free or table.names) or ""
+    if not hint.endswith("?"):  # none is near
+        hint = f"It has {_listed(table.names, 8)}." if table.names else "The table has no columns."
     what, it = f"the column {shown} that the model reads", "it"
     if len(absent) > 1:
-        what, it = f"{len(absent)} columns that the model reads: {shown}{more}", "them"
+        what, it = f"{len(absent)} columns that the model reads: {shown}", "them"
     raise UserError(
         f"the table lacks {what}",
         where=table.source,
-        fix=f"{hint if hint.endswith('?') else f'{hint}.'} Otherwise add {it}, or read {it} as "
+        fix=f"{hint} Otherwise add {it}, or read {it} as "
         f'missing with --fill-missing (predict.missing_columns = "fill")',
     )
+
+
+def _listed(names: Sequence[str], limit: int) -> str:
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
 
 
 def _typed(

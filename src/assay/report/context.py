@@ -165,7 +165,7 @@ def _document(subject: Subject, limits: Limits) -> Document:
         },
     }
     document = {**plain(document), "reproduce": plain(_reproduce(subject))}
-    document["verdict"] = plain(opening(evaluation, document))
+    document["verdict"] = plain(opening(evaluation))
     document["highlights"] = highlights(document)
     return document
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from assay.evaluate.intervals import CROSS_FITTED
 from assay.report import wording
 from assay.report.column_pictures import MOST_BARS, dependence_pictures, importance_picture
 from assay.report.score_pictures import (
@@ -28,7 +29,7 @@ from assay.report.threshold import threshold_figures
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MARK = '<meta name="generator" content="assay'
+MARK = '<meta name="generator" content="assay '
 """Stands near the beginning of every report: what lacks it is not ours to overwrite."""
 
 _MOST_DEPENDENCE_CLASSES = 6
@@ -52,6 +53,7 @@ def render_html(document: Mapping[str, Any]) -> str:
         figures=_start_figures(document),
         styles=class_styles(document),
         most_bars=MOST_BARS,
+        widening=CROSS_FITTED,
     )
 
 

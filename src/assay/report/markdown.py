@@ -4,10 +4,14 @@ The sections are those of Mitchell et al. 2019 (Model Cards for Model Reporting,
 2019:220). What only a person can know is left to fill in, and says so.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.report.wording import candidate_name, counted, figure, percent, span
+
+MARK = "<!-- Model card written by assay "
+"""Begins every card; at the end of the line stands the checksum of the rest."""
 
 _MARKS = "\\`*_[]#|~"
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -22,7 +26,7 @@ def render_markdown(document: Mapping[str, Any]) -> str:
         document: From `make_context`.
 
     Returns:
-        Markdown; names from the table cannot act as markup.
+        Markdown; names from the table cannot act as markup. The first line is a comment.
     """
     model = document["model"]
     lines = [
@@ -42,7 +46,18 @@ def render_markdown(document: Mapping[str, Any]) -> str:
         ),
         *_section("How to reproduce", _reproduce(document)),
     ]
-    return "\n".join(lines) + "\n"
+    card = "\n".join(lines) + "\n"
+    return f"{MARK}{document['report']['assay_version']}{_seal(card.encode())}\n{card}"
+
+
+def is_untouched(card: bytes) -> bool:
+    """Whether a file is a model card that nobody has changed: what a person fills in is theirs."""
+    mark, _, rest = card.partition(b"\n")
+    return mark.startswith(MARK.encode()) and mark.endswith(_seal(rest).encode())
+
+
+def _seal(card: bytes) -> str:
+    return f", checksum {zlib.crc32(card):08x} -->"
 
 
 def escaped(text: object) -> str:
@@ -152,7 +167,7 @@ def _findings(document: Mapping[str, Any]) -> list[str]:
     n_decisions = len(document["ledger"]["items"]) + document["ledger"]["n_more"]
     lines.append(
         "- The scores hold for rows like those it learned from. "
-        f"{counted(n_decisions, 'decision')} about the data stand in its ledger."
+        f"Its ledger holds {counted(n_decisions, 'decision')} about the data."
     )
     return [*lines, "", _fill_in("where it should not be trusted")]
 

@@ -1,19 +1,20 @@
 """The first thing that a reader sees: the verdict in a sentence, and a few figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.report.wording import NO_BREAK, figure, percent, span
+from assay.report.judged import judged_parts
+from assay.report.wording import NO_BREAK, figure, percent, shortened, span
 
 _SHOWN = ("accuracy", "log_loss", "auroc", "balanced_accuracy")
+_MOST_NAME = 200  # characters
 
 
-def opening(evaluation: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+def opening(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Return the verdict; a sentence made of the scores where the evaluation has none.
 
     Args:
         evaluation: As in the model file.
-        document: With "parts" and "model".
 
     Returns:
         text; has_signal, None where unknown; shipped, prefer and metric, None where
@@ -21,7 +22,7 @@ def opening(evaluation: Mapping[str, Any], document: Mapping[str, Any]) -> dict[
     """
     verdict = evaluation.get("verdict") or {}
     return {
-        "text": verdict.get("text") or _sentence(document).replace(NO_BREAK, " "),
+        "text": verdict.get("text") or scores_sentence(evaluation),
         "has_signal": verdict.get("has_signal"),
         "shipped": verdict.get("shipped"),
         "prefer": verdict.get("prefer"),
@@ -71,13 +72,28 @@ def _beside(score: Mapping[str, Any], *, is_share: bool) -> str:
     return f"{text} without a model"
 
 
-def _sentence(document: Mapping[str, Any]) -> str:
-    if not document["parts"]:
+def scores_sentence(evaluation: Mapping[str, Any]) -> str:
+    """Return what the scores say in a sentence, of the rows that count most.
+
+    It takes the place of a verdict where no rows were left out to compare candidates on.
+
+    Args:
+        evaluation: As in the model file.
+
+    Example:
+        >>> scores_sentence({"test": {"n_rows": 60, "scores": {"accuracy": {"estimate": 0.75}}}})
+        'The model is right on 75.0 % of 60 rows it had not seen.'
+    """
+    return _sentence(judged_parts(evaluation, most_classes=1)).replace(NO_BREAK, " ")
+
+
+def _sentence(parts: Sequence[Mapping[str, Any]]) -> str:
+    if not parts:
         return (
             "This model was not tested on rows it had not seen: "
             "nothing can be said about how good it is."
         )
-    part = document["parts"][-1]
+    part = parts[-1]
     score = next((one for one in part["scores"] if one["name"] == "accuracy"), None)
     if score is None or score["estimate"] is None:
         return "This model was tested, but its accuracy is not on record."
@@ -87,7 +103,8 @@ def _sentence(document: Mapping[str, Any]) -> str:
     if part["majority"]:
         majority = part["majority"]
         against = (
-            f", against {percent(majority['accuracy'])} for always answering “{majority['class']}”"
+            f", against {percent(majority['accuracy'])} for always answering "
+            f"“{shortened(str(majority['class']), _MOST_NAME)}”"
         )
     return (
         f"The model is right on {percent(score['estimate'])} of {part['n_rows']:,} "

@@ -1,6 +1,7 @@
 """Write a report: HTML, JSON or Markdown, whole or not at all."""
 
 import json
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,8 @@ ReportFormat = Literal["html", "json", "md"]
 FORMATS: tuple[ReportFormat, ...] = ("html", "json", "md")
 
 MODEL_ENDING = ".assay"
+_JSON_MARK = re.compile(rb'\s*\{\s*"report":\s*\{\s*"format":\s*\d+,\s*"assay_version":')
+_MARKED_BYTES = 2_000
 _ENDINGS: dict[str, ReportFormat] = {
     ".html": "html",
     ".htm": "html",
@@ -117,12 +120,37 @@ def default_name(model: str | Path, form: ReportFormat = "html") -> str:
     return f"{text[: -len(MODEL_ENDING)] if is_model(text) else text}.{form}"
 
 
-def is_report(path: str | Path) -> bool:
-    """Whether a file is a page that assay has written; False where there is none."""
-    from assay.report.html import MARK
+def is_report(path: str | Path, form: ReportFormat = "html") -> bool:
+    """Whether a file is a report that assay has written; False where there is none.
 
+    A model card that a person has changed is theirs, and no longer ours.
+    """
     try:
         with open(path, "rb") as file:
-            return MARK.encode() in file.read(2_000)
+            if form == "md":
+                from assay.report.markdown import is_untouched
+
+                return is_untouched(file.read())
+            start = file.read(_MARKED_BYTES)
     except OSError:
         return False
+    if form == "json":
+        return _JSON_MARK.match(start) is not None
+    from assay.report.html import MARK
+
+    return MARK.encode() in start
+
+
+def check_replaceable(path: str | Path, form: ReportFormat) -> None:
+    """Refuse to replace a file that nobody named and assay did not write.
+
+    Raises:
+        UserError: There is such a file.
+    """
+    if Path(path).exists() and not is_report(path, form):
+        told = "not as assay wrote it" if form == "md" else "assay did not write it"
+        raise UserError(
+            f"is there already, and {told}",
+            where=str(path),
+            fix="Give -o FILE to overwrite it, or to choose another name",
+        )
