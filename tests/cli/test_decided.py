@@ -205,6 +205,7 @@ def test_costs_are_read_in_every_layout(tmp_path, name, text):
         ("c.toml", b"a = 5", "'a' is no table of costs"),
         ("c.toml", b"[a]\nb = 'x'", "'a' as 'b': 'x' is no cost"),
         ("c.toml", b"[a]\nb = inf", "inf is no cost"),
+        ("c.toml", b"[a]\nb = 1" + b"0" * 400, "a number of hundreds of digits is no cost"),
         ("c.toml", b"[a", "not valid TOML"),
     ],
 )
@@ -227,7 +228,7 @@ def test_costs_of_other_classes_are_refused(run, deciding, fruit, tmp_path):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--cost", "c.csv"], "decide.cost: the target has no class 'plum'"),
+        (["--cost", "c.csv"], "assay: c.csv: the target has no class 'plum'"),
         (["--set", "decide.coverage=1"], "decide.coverage = 1 should be less than 1"),
         (["--set", "decide.threshold=auc"], "'auc' is no rule for a threshold"),
         (["--set", "decide.positive=plum"], "decide.positive: the target has no class 'plum'"),

@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from assay import load
 
 
@@ -60,14 +62,61 @@ def test_table_without_the_target_is_refused(run, model, tmp_path):
     assert "there is no column 'fruit'" in result.err
 
 
-def test_the_promise_and_drift_are_told(run, model, fruit):
-    out = run("evaluate", model, fruit).out
+@pytest.fixture
+def similar(fruit, tmp_path):
+    """The fruits, the first once more."""
+    path = tmp_path / "similar.csv"
+    lines = fruit.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines, lines[1]]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_the_promise_and_drift_are_told(run, model, similar):
+    out = run("evaluate", model, similar).out
     assert re.search(r"\nPromise\n  (within|above) what was promised by rows left out", out)
-    assert re.search(r"\nDrift\n  none in \d columns, compared with the training table", out)
-    document = json.loads(run("evaluate", model, fruit, "--json").out)
+    assert "\nDrift\n  none in 2 columns and the predicted classes, compared with the " in out
+    document = json.loads(run("evaluate", model, similar, "--json").out)
     assert document["promise"]["part"] == "validation"
     assert [one["column"] for one in document["drift"]] == ["weight", "colour", "predicted class"]
-    assert load(model).drift(fruit) == document["drift"]
+    assert load(model).drift(similar) == document["drift"]
+
+
+def test_rows_learnt_from_are_no_test_of_the_promise(run, model, fruit, tmp_path):
+    told = (
+        "not compared: these look like the rows that the model learnt from, "
+        "so that the scores are too good"
+    )
+    assert f"\nPromise\n  {told}\n" in run("evaluate", model, fruit).out
+    promise = json.loads(run("evaluate", model, fruit, "--json").out)["promise"]
+    assert (promise["conclusion"], promise["text"], promise["scores"]) == (None, told, {})
+    mixed = tmp_path / "mixed.csv"
+    header, *rows = fruit.read_text(encoding="utf-8").splitlines()
+    mixed.write_text("\n".join([header, *reversed(rows)]) + "\n", encoding="utf-8")
+    assert told in run("evaluate", model, mixed).out
+    other = tmp_path / "other.csv"
+    other.write_text(fruit.read_text(encoding="utf-8").replace("\n1,", "\n1,9"), encoding="utf-8")
+    assert told not in run("evaluate", model, other).out
+
+
+def test_rows_learnt_from_with_other_classes_break_the_promise(run, model, fruit, tmp_path):
+    table = tmp_path / "swapped.csv"
+    text = fruit.read_text(encoding="utf-8").replace("pear", "plum").replace("apple", "pear")
+    table.write_text(text.replace("plum", "apple"), encoding="utf-8")
+    assert "\nPromise\n  below what was promised by " in run("evaluate", model, table).out
+
+
+def test_columns_that_lack_may_be_filled(run, model, fruit, tmp_path):
+    table, full = tmp_path / "narrow.csv", tmp_path / "full.csv"
+    rows = [line.split(",") for line in fruit.read_text(encoding="utf-8").splitlines()]
+    table.write_text("\n".join(f"{row[1]},{row[3]}" for row in rows) + "\n")
+    emptied = [f"{row[1]},{'' if idx else 'colour'},{row[3]}" for idx, row in enumerate(rows)]
+    full.write_text("\n".join(emptied) + "\n")
+    refused = run("evaluate", model, table)
+    assert (refused.status, refused.out) == (2, "")
+    assert "--fill-missing" in refused.err
+    filled = run("evaluate", model, table, "--fill-missing")
+    assert (filled.status, filled.out) == (0, run("evaluate", model, full).out)
+    assert "column 'colour': it is absent, all its cells read as missing" in filled.err
 
 
 def test_columns_that_have_drifted_are_listed(run, model, fruit, tmp_path):
@@ -92,7 +141,12 @@ def test_one_class_only_shows_no_undefined_score(run, model, fruit, tmp_path):
     table.write_text(fruit.read_text(encoding="utf-8").replace("pear", "apple"))
     result = run("evaluate", model, table)
     assert result.status == 0
-    assert "AUROC" not in result.out
+    lines = result.out.splitlines()
+    assert lines[0] == (
+        "All 60 rows are of class 'apple': only accuracy, log loss and Brier score say something"
+    )
+    end = lines.index("Classes") - 1
+    assert [line.split(" ")[2] for line in lines[4:end]] == ["accuracy", "log", "Brier"]
     assert "nan" not in result.out.lower()
     assert "not compared with what was promised: all rows are of the class 'apple'" in result.out
     scores = json.loads(run("evaluate", model, table, "--json").out)["scores"]

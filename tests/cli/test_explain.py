@@ -54,6 +54,15 @@ def test_reasons_of_all_rows_go_to_a_file(run, model, fruit, tmp_path):
     assert any(row["reason_1"].startswith(("weight = ", "colour = ")) for row in rows)
 
 
+@pytest.mark.parametrize(("args", "n"), [([], 2), (["--columns", "weight"], 1)])
+def test_no_more_reasons_are_written_than_columns_are_explained(
+    run, model, unlabelled, tmp_path, args, n
+):
+    out = tmp_path / "why.csv"
+    assert run("explain", model, unlabelled, "-o", out, "--top", "3000", *args).status == 0
+    assert pl.read_csv(out).columns[4:] == [f"reason_{idx + 1}" for idx in range(n)]
+
+
 def test_a_table_without_the_target_gives_reasons(run, model, unlabelled):
     rows = list(csv.DictReader(io.StringIO(run("explain", model, unlabelled).out)))
     assert len(rows) == 60

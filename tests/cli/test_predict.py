@@ -10,6 +10,7 @@ import pytest
 
 from assay import load
 from assay.cli import main
+from assay.cli.guarded import drift_line
 from assay.cli.predict import split_names
 from assay.datasets import make_people
 
@@ -294,6 +295,8 @@ def test_a_record_can_go_to_a_file(run, model, tmp_path):
         (["--record", "[]"], "neither an object nor a list of objects"),
         (["--record", "3"], "neither an object nor a list of objects"),
         (["--record", '{"wait": 85}'], "--record: the table lacks"),
+        (["--record", f'{{"weight": {"7" * 5000}}}'], "--record: a whole number of thousands of "),
+        (["--record", '{"weight": 85, "kind": 1}'], "It has 'weight', 'kind'. Otherwise add it"),
         ([], "no rows were given"),
     ],
 )
@@ -335,6 +338,29 @@ def test_flags_name_what_is_odd(run, model, odd):
     ]
     assert "3 of 60 rows flagged: " in result.err
     assert "drift" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("moved", "told"),
+    [
+        ((), "no drift in 2 columns and the predicted classes since the training"),
+        (("b",), "1 of 2 columns drifted since the training: b (PSI 0.50)"),
+        (("b", "p"), "1 of 2 columns and the predicted classes drifted since the training: "),
+        (("p",), "the predicted classes alone drifted since the training: p (PSI 0.50)"),
+    ],
+)
+def test_drift_is_told_of_columns_and_of_predicted_classes(moved, told):
+    kinds = {"a": "numeric", "b": "numeric", "p": "prediction"}
+    found = [
+        {"column": name, "kind": kind, "psi": 0.5, "test": "ks", "is_drifted": name in moved}
+        for name, kind in kinds.items()
+    ]
+    assert drift_line(found).startswith(told)
+
+
+def test_drift_that_was_not_judged_is_said_so():
+    untested = {"column": "a", "kind": "numeric", "test": None, "what": "9 rows are too few"}
+    assert drift_line([untested]) == "drift not judged: 9 rows are too few"
 
 
 def test_flags_leave_predictions_as_they_are(run, model, fruit):

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from assay.evaluate.drift import ALPHA, Drift, drift
+from assay.evaluate.drift import ALPHA, Drift, drift, is_same
 from assay.read.cast import apply_schema
 from assay.recipe import Recipe
 from assay.reference import Reference
@@ -157,6 +157,8 @@ def test_predicted_classes_are_compared(rng):
         (500, 49, "49 rows are too few to tell, 50 are needed"),
         (20, 500, "20 rows of the training table are too few to tell, 50 are needed"),
         (500, 0, "0 rows are too few"),
+        (500, 1, "1 row is too few to tell, 50 are needed"),
+        (1, 500, "1 row of the training table is too few to tell, 50 are needed"),
     ],
 )
 def test_few_rows_are_not_judged(n_before, n_now, what, rng):
@@ -166,6 +168,26 @@ def test_few_rows_are_not_judged(n_before, n_now, what, rng):
     for one in found:
         assert what in one.what
         assert (one.psi, one.p_value, one.is_drifted) == (None, None, False)
+
+
+def test_the_training_table_is_known_again_in_any_order(rng):
+    table = draw(500, rng)
+    reference = fit(table)
+    assert is_same(reference, table.take(rng.permutation(500)))
+    assert is_same(fit(draw(30, np.random.default_rng(1))), draw(30, np.random.default_rng(1)))
+    assert not is_same(reference, table.take(np.arange(499)))
+    assert not is_same(reference, draw(500, rng))
+    assert not is_same(Reference.fit(table, Schema(())), table)
+
+
+@pytest.mark.parametrize("name", [*SPECS])
+def test_one_cell_of_the_training_table_makes_a_difference(name, rng):
+    table = draw(500, rng)
+    cells = table.column(name)
+    most = int(cells.arg_max() or 0)
+    for other in (None, cells.drop_nulls().min()):
+        changed = pl.Series(name, [*cells[:most], other, *cells[most + 1 :]], cells.dtype)
+        assert not is_same(fit(table), Table(table.frame.with_columns(changed)))
 
 
 def test_columns_without_any_value_are_no_obstacle(rng):

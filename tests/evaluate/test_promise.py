@@ -74,11 +74,27 @@ def test_what_cannot_be_told_is_said(found, parts, why):
     assert answer["text"] == f"not compared with what was promised: {why}"
 
 
+def test_one_row_is_told_in_the_singular():
+    text = compare(judged(1, 1.0), test=judged(100, 0.8))["text"]
+    assert text.endswith(": 1 row is too few, 20 are needed")
+
+
+@pytest.mark.parametrize(("share", "conclusion"), [(0.9, None), (0.8, None), (0.6, "below")])
+def test_rows_learnt_from_can_only_break_the_promise(share, conclusion):
+    parts = {"test": judged(1000, 0.8)}
+    answer = compare_with_promise(judged(300, share), parts, is_learnt=True)
+    assert answer["conclusion"] == conclusion
+    assert answer["text"].startswith(
+        "below" if conclusion else "not compared: these look like the rows that the model learnt"
+    )
+
+
 def test_rows_of_one_class_are_not_compared():
     y, proba = np.ones(50, np.int64), np.tile([0.4, 0.6], (50, 1))
     found = evaluate_predictions(y, proba, CLASSES, EvaluateRecipe(), seed=0)
     assert "all rows are of the class 'yes'" in compare(found, test=judged(100, 0.8))["text"]
-    assert found["scores"]["auroc"]["estimate"] is None
+    known = {name for name, score in found["scores"].items() if score["estimate"] is not None}
+    assert known == {"accuracy", "log_loss", "brier"}
 
 
 def test_scores_without_an_interval_are_not_compared():

@@ -51,11 +51,12 @@ def shipped_lines(evaluation: Mapping[str, Any]) -> list[str]:
 
 
 def verdict_lines(evaluation: Mapping[str, Any]) -> list[str]:
-    """Return the verdict in its own words, wrapped to the terminal."""
+    """Return the verdict in its own words; without one, what the scores say at most."""
+    from assay.report.opening import scores_sentence
+
     verdict = evaluation.get("verdict")
-    if not verdict:
-        return []
-    return ["", heading("Verdict"), *wrapped(verdict["text"])]
+    text = verdict["text"] if verdict else scores_sentence(evaluation)
+    return ["", heading("Verdict"), *wrapped(text)]
 
 
 def wrapped(text: str) -> list[str]:

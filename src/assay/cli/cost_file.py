@@ -1,8 +1,10 @@
 """A cost matrix as a person keeps it: a small CSV or TOML file in, costs by name out."""
 
+import contextlib
 import csv
 import io
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 from assay.errors import UserError
@@ -33,6 +35,26 @@ def read_cost_file(path: str) -> dict[str, dict[str, float]]:
     return costs
 
 
+@contextlib.contextmanager
+def blaming(path: str | None) -> Iterator[None]:
+    """Let what is wrong with decide.cost be said of the file that the costs came from.
+
+    Args:
+        path: Of the file, or None where there is none.
+
+    Raises:
+        UserError: As raised inside, with the file for the option.
+    """
+    try:
+        yield
+    except UserError as error:
+        option, where = "decide.cost", error.where or ""
+        if path is None or not where.startswith(option):
+            raise
+        where = path + where.removeprefix(option)
+        raise UserError(error.what, where=where, fix=error.fix) from None
+
+
 def _text(path: str) -> str:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -56,11 +78,21 @@ def _from_toml(text: str, path: str) -> dict[str, dict[str, float]]:
             )
         costs[true] = {}
         for decided, value in row.items():
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not math.isfinite(value):
-                raise UserError(f"{value!r} is no cost", where=f"{path}, {true!r} as {decided!r}")
-            costs[true][decided] = float(value)
+            costs[true][decided] = _number(value, f"{path}, {true!r} as {decided!r}")
     return costs
+
+
+def _number(value: object, place: str) -> float:
+    number = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            what = "a number of hundreds of digits is no cost"
+            raise UserError(what, where=place) from None
+    if not math.isfinite(number):
+        raise UserError(f"{value!r} is no cost", where=place)
+    return number
 
 
 def _from_csv(text: str, path: str) -> dict[str, dict[str, float]]:

@@ -100,6 +100,7 @@ def explain(
         with silently() if is_judged else nullcontext():  # what is odd was told already
             reasons = _reasons(model, rows, usual, columns=names, class_name=class_name, top=top)
     if output is not None or (record is None and row is None and not as_json):
+        top = min(top, _n_explained(model, names, reasons))
         write_frame(reasons_frame(reasons, top=top, first=first), out, kind)
         return
     _show_reasons(reasons, first, as_json=as_json, is_list=record is None and row is None)
@@ -166,6 +167,17 @@ def _reasons(
             part, columns=columns, class_name=class_name, top=top, background=usual
         )
     return found
+
+
+def _n_explained(
+    model: "Model", names: Sequence[str] | None, reasons: Sequence[Mapping[str, Any]]
+) -> int:
+    """Return how many columns were explained: the most reasons that a row can have."""
+    from assay.explain.reasons import MOST_COLUMNS
+
+    known = set(names) if names else model.schema.features[:MOST_COLUMNS]
+    found = (len(one["reasons"]) for one in reasons)  # expressions read more than features
+    return max(len(known), *found)
 
 
 def reasons_frame(

@@ -21,6 +21,7 @@ LEAST_ROWS = 200
 """Fewer rows than this are not asked whether the table has drifted."""
 
 _MOST_REASONS = 3
+_PREDICTION = "prediction"  # kind of the entry that is no column
 
 
 def guard_rows(model: "Model", rows: "Table", proba: "np.ndarray", talk: "Talk") -> list[list[str]]:
@@ -38,7 +39,7 @@ def guard_rows(model: "Model", rows: "Table", proba: "np.ndarray", talk: "Talk")
     flags = model.flags(rows)
     talk(_flags_line(flags))
     if rows.n_rows >= LEAST_ROWS:
-        talk(_drift_line(model.drift(rows, proba)))
+        talk(drift_line(model.drift(rows, proba)))
     return flags
 
 
@@ -51,13 +52,29 @@ def _flags_line(flags: Sequence[Sequence[str]]) -> str:
     return f"{told}: {listing(shown, limit=_MOST_REASONS)}" if shown else told
 
 
-def _drift_line(found: Sequence[Mapping[str, Any]]) -> str:
+def drift_line(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return which columns have drifted, as `Model.drift` gives them, or that none has."""
+    tested = _tested(found)
+    if not tested:
+        return f"drift not judged: {found[0]['what'] if found else 'no column to compare'}"
     drifted = _drifted(found)
     if not drifted:
-        return f"no drift in {counted(len(found), 'column')} since the training"
+        return f"no drift in {_compared(tested)} since the training"
     shown = [f"{one['column']} (PSI {figure(one['psi'], 2)})" for one in drifted]
-    told = f"{len(drifted)} of {counted(len(found), 'column')} drifted since the training"
-    return f"{told}: {listing(shown)}"
+    return f"{_share_drifted(tested)} drifted since the training: {listing(shown)}"
+
+
+def one_class_lines(judged: Mapping[str, Any]) -> list[str]:
+    """Return that all rows are of one class, so that most scores say nothing."""
+    present = [row for row in judged["per_class"] if row["n"]]
+    if len(present) != 1:
+        return []
+    n_rows, name = present[0]["n"], cut(present[0]["class"])
+    whose = f"All {n_rows:,} rows are" if n_rows > 1 else "The only row is"
+    return [
+        f"{whose} of class '{name}': only accuracy, log loss and Brier score say something",
+        "",
+    ]
 
 
 def promise_lines(judged: Mapping[str, Any]) -> list[str]:
@@ -69,18 +86,40 @@ def promise_lines(judged: Mapping[str, Any]) -> list[str]:
 def drift_lines(judged: Mapping[str, Any]) -> list[str]:
     """Return the columns that have drifted, or that none has."""
     found: Sequence[Mapping[str, Any]] = judged.get("drift", ())
-    tested = [one for one in found if one["test"] is not None]
+    tested = _tested(found)
     if not found:
         return []
     if not tested:
         return ["", heading("Drift"), GAP + found[0]["what"]]
     drifted = _drifted(found)
     if not drifted:
-        told = f"none in {counted(len(tested), 'column')}, compared with the training table"
+        told = f"none in {_compared(tested)}, compared with the training table"
         return ["", heading("Drift"), GAP + told]
     rows = [[cut(one["column"]), figure(one["psi"], 2), cut(one["what"], 76)] for one in drifted]
-    title = f"Drift: {len(drifted)} of {counted(len(tested), 'column')}"
-    return ["", heading(title), *table(rows, header=["column", "PSI", "what"], numbers=[1])]
+    title = heading(f"Drift: {_share_drifted(tested)}")
+    return ["", title, *table(rows, header=["column", "PSI", "what"], numbers=[1])]
+
+
+def _tested(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [one for one in found if one["test"] is not None]
+
+
+def _compared(tested: Sequence[Mapping[str, Any]]) -> str:
+    """Return what was compared: columns, and apart from them the predicted classes."""
+    n_columns = sum(one["kind"] != _PREDICTION for one in tested)
+    told = counted(n_columns, "column")
+    return told if n_columns == len(tested) else f"{told} and the predicted classes"
+
+
+def _share_drifted(tested: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many columns have drifted, and whether the predicted classes have."""
+    columns = [one for one in tested if one["kind"] != _PREDICTION]
+    n_drifted = sum(one["is_drifted"] for one in columns)
+    told = f"{n_drifted or 'none'} of {counted(len(columns), 'column')}"
+    has_moved = any(one["is_drifted"] for one in tested if one["kind"] == _PREDICTION)
+    if not has_moved:
+        return told
+    return f"{told} and the predicted classes" if n_drifted else "the predicted classes alone"
 
 
 def _drifted(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

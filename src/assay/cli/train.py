@@ -104,7 +104,7 @@ def train(
 ) -> None:
     """Train and test a classifier, write a model file."""
     from assay.cli.choices import make_recipe, open_source
-    from assay.cli.cost_file import read_cost_file
+    from assay.cli.cost_file import blaming, read_cost_file
     from assay.cli.output import check_destination, check_no_terminal, say, say_json
     from assay.cli.report import check_report, report_after_training
 
@@ -131,9 +131,10 @@ def train(
     }
     source = open_source(table)
     chosen = make_recipe(source, recipe, settings, shortcuts=shortcuts)
-    if cost is not None:
-        chosen = chosen.with_options({"decide.cost": read_cost_file(cost)})
-    model = train_and_save(source, chosen, path, test=test, is_quiet=quiet, start_s=start_s)
+    with blaming(cost):
+        if cost is not None:
+            chosen = chosen.with_options({"decide.cost": read_cost_file(cost)})
+        model = train_and_save(source, chosen, path, test=test, is_quiet=quiet, start_s=start_s)
     written = None if no_report else report_after_training(model, path, report)
     if as_json:
         say_json({**as_document(model, path), "report": written}, is_aside=is_piped)

@@ -10,6 +10,8 @@ from assay.evaluate.intervals import Interval, bootstrap_intervals, widened, wil
 from assay.metrics import LOG_LOSS_CLIP, Floats, Indices, confusion_matrix
 from assay.options import EvaluateRecipe
 
+_OF_ONE_CLASS = ("accuracy", "log_loss", "brier")  # say something where all rows are of one
+
 
 def evaluate_predictions(
     y_true: Indices,
@@ -68,6 +70,11 @@ def evaluate_predictions(
     if groups is None:  # where all rows are right, a bootstrap would claim certainty
         intervals["accuracy"] = plain
     intervals = {name: widened(name, one, widening) for name, one in intervals.items()}
+    if (y_true == y_true[0]).all():  # no classes are told apart
+        intervals = {
+            name: one if name in _OF_ONE_CLASS else Interval(None, None, None)
+            for name, one in intervals.items()
+        }
     matrix = confusion_matrix(y_true, proba.argmax(axis=1), n_classes=len(classes))
     return {
         "n_rows": len(y_true),
