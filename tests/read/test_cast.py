@@ -138,8 +138,8 @@ def test_a_missing_column_is_answered_with_three_ways_out():
         "Otherwise add it, or read it as missing with --fill-missing "
         '(predict.missing_columns = "fill").'
     )
+    cells = pl.DataFrame({"zzz": [1], "sex": ["M"]})
     with pytest.raises(UserError, match=r"It has 'zzz', 'sex'\. Otherwise add it"):
-        cells = pl.DataFrame({"zzz": [1], "sex": ["M"]})
         apply(cells, spec("age", Kind.NUMERIC), spec("sex", Kind.CATEGORICAL))
 
 

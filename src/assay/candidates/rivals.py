@@ -18,6 +18,9 @@ from assay.errors import InternalError
 from assay.nn.graph import GraphBuilder
 
 
+_CHUNK_ROWS = 1 << 15
+
+
 class Fits(Protocol):
     """A model fitted on every fold: M fits."""
 
@@ -65,7 +68,7 @@ class Rival:
         n_repeats = int(folds.member_repeat.max()) + 1
         log_proba = np.full((n_repeats, arrays.n_rows, folds.n_classes), np.nan, np.float32)
         rows = [folds.judged(fit_idx) for fit_idx in range(len(folds.members))]
-        found = over_fits(lambda idx: fits.log_proba(arrays.take(rows[idx]), idx), len(rows))
+        found = over_fits(lambda idx: _said(fits, arrays, rows[idx], idx), len(rows))
         for fit_idx, members in enumerate(folds.members):
             for member_idx in members:
                 log_proba[folds.member_repeat[member_idx], rows[fit_idx]] = found[fit_idx]
@@ -133,6 +136,15 @@ class Rival:
     def add_to(self, build: GraphBuilder) -> str:
         """Add it to a graph; return the name of its log probabilities, (N, C)."""
         return self.fits.add_to(build)
+
+
+def _said(fits: Fits, arrays: Arrays, row_idx: np.ndarray, fit_idx: int) -> np.ndarray:
+    """Return what a fit says of rows, in chunks: scikit-learn copies them as float64."""
+    parts = [
+        fits.log_proba(arrays.take(row_idx[start : start + _CHUNK_ROWS]), fit_idx)
+        for start in range(0, max(len(row_idx), 1), _CHUNK_ROWS)
+    ]
+    return np.concatenate(parts).astype(np.float32)
 
 
 class Majority:

@@ -136,16 +136,12 @@ def read_records(text: str) -> list[dict[str, Any]]:
     import json
 
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_int=_whole_number)
     except (json.JSONDecodeError, RecursionError) as error:
         raise UserError(
             f"not valid JSON: {error}",
             where="--record",
             fix="""Quote it for the shell, such as --record '{"age": 30}'""",
-        ) from None
-    except ValueError:  # Python reads whole numbers of up to 4,300 digits
-        raise UserError(
-            "a whole number of thousands of digits", where="--record", fix="Give a shorter one"
         ) from None
     records = data if isinstance(data, list) else [data]
     if not records or not all(isinstance(one, dict) and one for one in records):
@@ -153,6 +149,16 @@ def read_records(text: str) -> list[dict[str, Any]]:
             "neither an object nor a list of objects", where="--record", fix="Name the columns"
         )
     return records
+
+
+def _whole_number(digits: str) -> int:
+    try:
+        number = int(digits)  # ValueError beyond 4,300 digits
+        float(number)
+    except (ValueError, OverflowError):
+        what = f"{digits[:12]}… is a whole number of {len(digits.lstrip('-')):,} digits"
+        raise UserError(what, where="--record", fix="Give a shorter one") from None
+    return number
 
 
 def read_rows(model: "Model", source: str, talk: "Talk", *, sql: str = "") -> "Table":

@@ -200,7 +200,7 @@ def _check_columns(table: Table, schema: Schema, *, fills: bool) -> None:
         return
     shown = _listed([spec.name for spec in absent], 20)
     free = [name for name in table.names if name not in schema]
-    hint = did_you_mean(absent[0].name, free or table.names) or ""
+    hint = did_you_mean(absent[0].name, free) or ""
     if not hint.endswith("?"):  # none is near
         hint = f"It has {_listed(table.names, 8)}." if table.names else "The table has no columns."
     what, it = f"the column {shown} that the model reads", "it"
