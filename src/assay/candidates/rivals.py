@@ -17,7 +17,6 @@ from assay.encode.arrays import Arrays
 from assay.errors import InternalError
 from assay.nn.graph import GraphBuilder
 
-
 _CHUNK_ROWS = 1 << 15
 
 
