@@ -55,7 +55,7 @@ def comparison_seconds(
 
     Example:
         >>> round(comparison_seconds(10_000, 2, n_candidates=4, n_resamples=300), 1)
-        1.6
+        1.3
     """
     if not n_rows:
         return 0.0
