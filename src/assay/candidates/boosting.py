@@ -16,6 +16,7 @@ from assay.candidates.folds import Folds
 from assay.candidates.proba import add_log_proba, log_proba_of
 from assay.candidates.threads import over_fits
 from assay.candidates.trees import Tree, add_trees
+from assay.deal import sample_rows
 from assay.encode.arrays import Arrays
 from assay.nn.graph import GraphBuilder
 from assay.training.selection import losses_of_others
@@ -37,6 +38,7 @@ _PATIENCE = 15  # iterations
 _MOST_ITERATIONS = 1_000
 _LEAST_ITERATIONS = 30
 _BLIND_ITERATIONS = 100  # where no row is left out to choose by
+MOST_VALIDATED = 50_000  # rows that iterations or a penalty are chosen by
 MOST_CLASSES = 100  # with more, trees would take longer than all else and fill the file
 _MOST_TREES = 20_000  # of all fits; one takes about 1 kB in the model file
 _LEAST_S, _ROW_S, _MOST_S = 8.0, 5e-3, 150.0  # that all fits may take by `tree_seconds`
@@ -263,6 +265,7 @@ class _Plan:
         """Return the rows to validate on: those of known classes that have a weight."""
         folds = self._folds
         rows = folds.judged(fit_idx)
+        rows = rows[sample_rows(len(rows), MOST_VALIDATED)]
         rows = rows[is_met[folds.y[rows]]]
         weight = None
         if folds.weight is not None:

@@ -14,6 +14,7 @@ from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.rivals import Fits, Majority, Rival
 from assay.ledger import Ledger
+from assay.machine import give_back
 from assay.options import CandidateName
 from assay.recipe import Recipe
 from assay.training.plan import Clock
@@ -67,6 +68,7 @@ def fit_rivals(
             )
         fits = work.fit(name, most, max_iterations)
         rivals.append(Rival.of(name, fits, folds, arrays))
+        give_back()  # what the fits' threads used stays with them otherwise
     return tuple(rivals)
 
 

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assay.candidates.boosting import MOST_VALIDATED
 from assay.candidates.features import Features, TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.inputs import HotLevels, Scaling
 from assay.candidates.proba import add_log_proba, log_proba_of
 from assay.candidates.threads import over_fits
+from assay.deal import sample_rows
 from assay.encode.arrays import Arrays
 from assay.nn.graph import GraphBuilder
 from assay.training.selection import losses_of_others
 
 MAX_ROWS = 100_000
-MAX_CELLS = 10_000_000  # rows x inputs
+MAX_CELLS = 5_000_000  # rows x inputs
 INVERSE_PENALTIES = (0.03, 0.3, 3.0, 30.0, 300.0)
 _LEAST_ROWS = 5_000
 _MAX_STEPS = 100  # of L-BFGS, for each penalty; each starts where the last ended
@@ -204,6 +206,7 @@ class _Plan:
     def _losses(self, path: list[LogisticFit], fit_idx: int) -> np.ndarray:
         folds, training = self._folds, self._training
         rows = folds.judged(fit_idx)
+        rows = rows[sample_rows(len(rows), MOST_VALIDATED)]
         weight = np.ones(len(rows)) if folds.weight is None else folds.weight[rows]
         if not weight.any():
             return np.full(len(path), np.nan)
