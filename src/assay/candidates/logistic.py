@@ -23,7 +23,7 @@ from assay.nn.graph import GraphBuilder
 from assay.training.selection import losses_of_others
 
 MAX_ROWS = 100_000
-MAX_CELLS = 5_000_000  # rows x inputs
+MAX_CELLS = 10_000_000  # rows x inputs
 INVERSE_PENALTIES = (0.03, 0.3, 3.0, 30.0, 300.0)
 _LEAST_ROWS = 5_000
 _MAX_STEPS = 100  # of L-BFGS, for each penalty; each starts where the last ended
