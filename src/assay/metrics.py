@@ -320,15 +320,9 @@ def rank_scores(true: Floats, false: Floats) -> tuple[Floats, Floats]:
 def found_by_threshold(
     is_class: NDArray[np.bool_], score: Floats, weight: Weight = None
 ) -> tuple[Floats, Floats, Floats]:
-    """Count rows of the class and of others at or above each distinct score, falling.
+    """Return rows of the class and of others at or above each distinct score, and these.
 
-    Args:
-        is_class: Whether a row is of the class, (N,).
-        score: What the rows are ordered by, (N,).
-        weight: Weight of each row, (N,); None for 1.
-
-    Returns:
-        Rows of the class, rows of others, and the T distinct scores, (T,) each.
+    All three have shape (T,), scores falling; the arguments have shape (N,).
     """
     order = np.argsort(-score)
     falling = score[order]

@@ -85,8 +85,6 @@ def test_rows_left_out_are_scored_alike_wherever_they_come_from(make):
     rows = folds.judged(1)
     found = training.features.of(setup.samples.arrays.take(rows), 1)
     np.testing.assert_array_equal(found, training.left_out(rows, 1))
-    own = training.features.of_fits(np.array([1]))
-    np.testing.assert_array_equal(own.of(setup.samples.arrays.take(rows), 0), found)
     approximate = setup.network.scores(setup.samples.arrays)[1, rows]
     np.testing.assert_allclose(found[:, -3:], approximate, atol=1e-5)
 

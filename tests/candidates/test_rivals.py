@@ -115,24 +115,6 @@ def test_members_with_the_same_rows_share_a_fit(make):
         assert rival.log_proba.shape == (3, 120, 2)
         assert np.isnan(rival.log_proba).all()
         assert np.isfinite(rival.average(setup.samples.arrays)).all()
-        assert rival.of_members(np.array([0, 2])).members == ((0, 1),)
-
-
-def test_members_can_be_left_out(make):
-    setup, recipe = make(n_classes=3, **{"split.repeats": 2})
-    split, arrays = setup.samples.split, setup.samples.arrays
-    for rival in fit(setup, recipe).values():
-        kept = rival.of_members(np.array([0, 1, 2, 4]))
-        assert kept.n_fits == 4
-        np.testing.assert_array_equal(kept.log_proba[0], rival.log_proba[0])
-        judged = np.isfinite(kept.log_proba[1]).all(axis=1)
-        np.testing.assert_array_equal(judged, split.validation[4])
-        second = rival.of_members(np.array([3, 4, 5]))
-        np.testing.assert_array_equal(second.log_proba[0], rival.log_proba[1])
-        of_fits = [rival.fits.log_proba(arrays, idx) for idx in (0, 1, 2, 4)]
-        mean = np.mean(of_fits, axis=0)
-        expected = mean - np.log(np.exp(mean).sum(axis=1, keepdims=True))
-        np.testing.assert_allclose(kept.average(arrays), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)

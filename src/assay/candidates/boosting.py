@@ -105,11 +105,6 @@ class Boosting:
         fit = self.fits[fit_idx]
         return log_proba_of(fit.raw(self._features.of(arrays, fit_idx)), fit.is_met, fit.n_rows)
 
-    def of_fits(self, fit_idx: np.ndarray) -> "Boosting":
-        """Return some of the fits."""
-        fits = tuple(self.fits[idx] for idx in fit_idx)
-        return Boosting(self._features.of_fits(fit_idx), fits)
-
     def add_to(self, build: GraphBuilder) -> str:
         """Add all fits to a graph; return the name of their mean log probabilities."""
         features = self._features

@@ -7,7 +7,7 @@ was learnt from: those of training rows come from the other parts of them.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from onnx import TensorProto
@@ -97,12 +97,6 @@ class Features:
         if self.text is not None:
             parts.append(self.text.exact_scores(arrays.text, fit_idx))
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
-
-    def of_fits(self, fit_idx: np.ndarray) -> "Features":
-        """Return the same for some of the fits."""
-        levels = replace(self.levels, weights=self.levels.weights[fit_idx])
-        text = None if self.text is None else self.text.of_members(fit_idx)
-        return Features(self.n_numeric, self.n_codes, levels, text)
 
     def add_plain(self, build: GraphBuilder) -> list[str]:
         """Add the columns that all fits share; return their names, (N, ·) float32 each."""

@@ -85,11 +85,6 @@ class Logistic:
         raw = fit.raw(_numbers(x, self._features), self._levels.rows(arrays.codes))
         return log_proba_of(raw, fit.is_met, fit.n_rows)
 
-    def of_fits(self, fit_idx: np.ndarray) -> "Logistic":
-        """Return some of the fits."""
-        fits = tuple(self.fits[idx] for idx in fit_idx)
-        return Logistic(self._features.of_fits(fit_idx), self._levels, fits)
-
     def add_to(self, build: GraphBuilder) -> str:
         """Add all fits to a graph; return the name of their mean log probabilities."""
         raw = build.constant(self._stacked("bias")[:, None])  # (M, 1, C)

@@ -5,7 +5,7 @@ new rows; as they are, and as a part of the core graph.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -25,9 +25,6 @@ class Fits(Protocol):
 
     def log_proba(self, arrays: Arrays, fit_idx: int) -> np.ndarray:
         """Return what a fit says of rows that it did not learn from, (N, C)."""
-
-    def of_fits(self, fit_idx: np.ndarray) -> "Fits":
-        """Return some of the fits."""
 
     def add_to(self, build: GraphBuilder) -> str:
         """Add all fits to a graph; return the name of their mean log probabilities."""
@@ -77,30 +74,6 @@ class Rival:
     def n_fits(self) -> int:
         """Number of fits; members with the same rows share one."""
         return len(self.members)
-
-    def of_members(self, member_idx: np.ndarray) -> "Rival":
-        """Return the same for some members, as a population keeps some of its networks.
-
-        Args:
-            member_idx: Shape (K',), rising.
-        """
-        place = {int(idx): new for new, idx in enumerate(member_idx)}
-        members = [tuple(place[idx] for idx in own if idx in place) for own in self.members]
-        kept = np.array([idx for idx, own in enumerate(members) if own], dtype=int)
-        repeats, repeat = np.unique(self.repeat[member_idx], return_inverse=True)
-        log_proba = self.log_proba[repeats].copy()
-        judged = np.zeros(log_proba.shape[:2], dtype=bool)
-        for fit_idx in kept:
-            judged[repeat[list(members[fit_idx])]] |= self.is_left_out[fit_idx]
-        log_proba[~judged] = np.nan
-        return replace(
-            self,
-            log_proba=log_proba,
-            fits=self.fits.of_fits(kept),
-            is_left_out=self.is_left_out[kept],
-            members=tuple(members[idx] for idx in kept),
-            repeat=repeat,
-        )
 
     def predict_left_out(self, arrays: Arrays, row_idx: np.ndarray) -> np.ndarray:
         """Return what is said of rows by the fits that left them out.
@@ -177,10 +150,6 @@ class Majority:
         raw = np.log(np.where(counts > 0.0, counts, 1.0))[None]
         shares = log_proba_of(raw, counts > 0.0, self._n_rows[fit_idx])
         return np.repeat(shares, arrays.n_rows, axis=0)
-
-    def of_fits(self, fit_idx: np.ndarray) -> "Majority":
-        """Return some of the fits."""
-        return Majority(self.counts[fit_idx], [self._n_rows[idx] for idx in fit_idx])
 
     def add_to(self, build: GraphBuilder) -> str:
         """Refuse."""

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="A file, - for standard input, or a database URL.")
 ]
+OptionalTable = Annotated[
+    str | None,
+    typer.Argument(metavar="[TABLE]", help="A file, - for standard input, or a database URL."),
+]
+RecordOption = Annotated[
+    str | None,
+    typer.Option("--record", metavar="JSON", help="One record, or a list, instead of TABLE."),
+]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model file, written by 'assay train'.")
 ]

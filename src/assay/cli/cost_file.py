@@ -159,16 +159,12 @@ def _cost(cell: str, place: str, separator: str) -> float:
 
 def _check_square(costs: dict[str, dict[str, float]], names: list[str], path: str) -> None:
     lacking = [name for name in names if name not in costs]
-    if lacking:
-        raise UserError(
-            f"has no line for class {lacking[0]!r}, which its first line names",
-            where=path,
-            fix="Give a line for each true class and a column for each decided one",
-        )
     extra = [name for name in costs if name not in names]
-    if extra:
-        raise UserError(
-            f"has a line for class {extra[0]!r}, but no column",
-            where=path,
-            fix="Give a line for each true class and a column for each decided one",
-        )
+    what = ""
+    if lacking:
+        what = f"has no line for class {lacking[0]!r}, which its first line names"
+    elif extra:
+        what = f"has a line for class {extra[0]!r}, but no column"
+    if what:
+        fix = "Give a line for each true class and a column for each decided one"
+        raise UserError(what, where=path, fix=fix)

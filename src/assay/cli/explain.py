@@ -11,7 +11,9 @@ from assay.cli.choices import (
     FillMissingOption,
     JsonOption,
     ModelArgument,
+    OptionalTable,
     QuietOption,
+    RecordOption,
     SqlOption,
 )
 from assay.cli.predict import read_records, read_rows, split_names
@@ -31,18 +33,12 @@ _BAR_CELLS = 20
 
 def explain(
     model_path: ModelArgument,
-    table: Annotated[
-        str | None,
-        typer.Argument(metavar="[TABLE]", help="A file, - for standard input, or a database URL."),
-    ] = None,
+    table: OptionalTable = None,
     row: Annotated[
         int | None,
         typer.Option("--row", metavar="N", help="Explain row N of TABLE alone, counted from 1."),
     ] = None,
-    record: Annotated[
-        str | None,
-        typer.Option("--record", metavar="JSON", help="One record, or a list, instead of TABLE."),
-    ] = None,
+    record: RecordOption = None,
     columns: Annotated[
         str | None,
         typer.Option("--columns", metavar="NAMES", help="Columns to explain by, by commas."),

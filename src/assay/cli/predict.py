@@ -10,7 +10,9 @@ from assay.cli.choices import (
     FillMissingOption,
     JsonOption,
     ModelArgument,
+    OptionalTable,
     QuietOption,
+    RecordOption,
     SqlOption,
 )
 from assay.cli.decided import CostOption, CoverageOption, DecideOption, Outcome
@@ -28,20 +30,14 @@ LABEL, PROBA, CONFIDENCE, SET, FLAGS = "label", "proba", "confidence", "set", "f
 
 def predict(
     model_path: ModelArgument,
-    table: Annotated[
-        str | None,
-        typer.Argument(metavar="[TABLE]", help="A file, - for standard input, or a database URL."),
-    ] = None,
+    table: OptionalTable = None,
     output: Annotated[
         str | None,
         typer.Option(
             "--output", "-o", metavar="FILE", help=".csv, .parquet or .jsonl; default: print CSV."
         ),
     ] = None,
-    record: Annotated[
-        str | None,
-        typer.Option("--record", metavar="JSON", help="One record, or a list, instead of TABLE."),
-    ] = None,
+    record: RecordOption = None,
     columns: Annotated[
         str | None,
         typer.Option(
