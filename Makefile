@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench peers
+.PHONY: help setup demo test check audit format bench peers torture
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -28,7 +28,11 @@ check: $(STAMP)  ## format, lint, types, import order, and the examples in the d
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --quiet src tests/test_readme.py
+	$(BIN)/pytest --quiet src tests/test_readme.py tests/test_supply.py
+	$(BIN)/python benchmarks/audit.py --if-reachable
+
+audit: $(STAMP)  ## ask whether a pinned package has a known hole; needs the network
+	$(BIN)/python benchmarks/audit.py
 
 format: $(STAMP)  ## rewrite the code in the one format
 	$(BIN)/ruff check --select I --fix .
@@ -43,3 +47,14 @@ bench: $(STAMP)  ## run the benchmarks that need no files, and print their figur
 	@for name in start_up population_speed encode_speed memory recipes_of_the_tutorials; do \
 	    echo "== $$name"; $(BIN)/python "benchmarks/$$name.py" || exit 1; \
 	done
+
+SUITES := pollution fuzz_readers fuzz_model model_file mutation kill_saving kill_training disk_full faults values bombs
+
+torture: $(STAMP)  ## attack assay for hours, see benchmarks/torture/README.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    -c constraints.txt -e '.[dev,fuzz]'
+	@broken=; for name in $(SUITES); do \
+	    echo "== $$name"; \
+	    $(BIN)/python "benchmarks/torture/$$name.py" --out benchmarks/results/torture.jsonl \
+	        || broken="$$broken $$name"; \
+	done; test -z "$$broken" || { echo "broken:$$broken"; exit 1; }

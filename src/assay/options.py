@@ -124,6 +124,9 @@ class ReadRecipe(Section):
     )
     sql: str = Field("", description="query to run when the table is a database")
     sheet: str = Field("", description="sheet of an Excel file; the first one when empty")
+    max_bytes: SizeText = Field("", description="largest table, unpacked; empty: half the memory")
+    max_columns: PositiveInt = Field(200_000, description="most columns that a table may have")
+    max_time: TimeText = Field("10m", description="longest that a query of a database may take")
 
 
 class SplitRecipe(Section):
@@ -330,8 +333,8 @@ class TrainRecipe(Section):
 class EvaluateRecipe(Section):
     """How results are judged."""
 
-    calibration: Literal["temperature", "none"] = Field(
-        "temperature", description="fitted on out-of-fold predictions"
+    calibration: Literal["temperature", "vector", "none"] = Field(
+        "temperature", description="on out-of-fold predictions; vector: by class, of many rows"
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = Field(
         0.95, description="coverage of intervals"

@@ -33,7 +33,15 @@ from assay.options import (
     TrainRecipe,
 )
 from assay.schema import Kind
-from assay.toml_text import describe_fault, join_key, read_toml, read_value, render_toml, split_key
+from assay.toml_text import (
+    MAX_LETTERS,
+    describe_fault,
+    join_key,
+    read_toml,
+    read_value,
+    render_toml,
+    split_key,
+)
 
 
 class Recipe(Section):
@@ -88,7 +96,8 @@ class Recipe(Section):
     def from_file(cls, path: str | Path) -> "Recipe":
         """Read a recipe from a TOML file."""
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            with open(path, encoding="utf-8") as file:
+                text = file.read(MAX_LETTERS + 1)
         except OSError as error:
             raise UserError(f"cannot read the recipe: {error.strerror}", where=str(path)) from None
         except UnicodeDecodeError:

@@ -6,6 +6,7 @@ and the model file carry it.
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 
@@ -83,14 +84,16 @@ class Schema:
         """Columns whose kind feeds the network."""
         return tuple(column for column in self.columns if column.kind.is_feature)
 
+    @cached_property
+    def _by_name(self) -> dict[str, ColumnSpec]:
+        # The first of two columns of one name, as a search would find it.
+        return {column.name: column for column in reversed(self.columns)}
+
     def __getitem__(self, name: str) -> ColumnSpec:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names
+        return name in self._by_name
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""

@@ -1,6 +1,7 @@
 """Options as TOML text: read, written each with its meaning, and faults in TOML's words."""
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, time
@@ -12,6 +13,19 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from assay.errors import UserError
+
+MAX_LETTERS = 16_000_000
+"""Longest TOML text that is read: costs of 1,000 classes have a million numbers."""
+
+MAX_NESTING = 64
+"""Lists and sections that may stand inside each other."""
+
+# Possessive, so that a text of megabytes is gone through once.
+_QUOTED_OR_COMMENT = re.compile(
+    r"\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+'|#[^\n]*+", re.DOTALL
+)
+_BETWEEN_DOTS = re.compile(r"[^.\n=\[\]{},]+")
+_BRACKET = re.compile(r"[\[\]{}]")
 
 _LEAF = "the value of a key"
 
@@ -35,8 +49,15 @@ def read_toml(text: str, *, where: str) -> dict[str, Any]:
     """Read TOML text as plain data.
 
     Raises:
-        UserError: It is not TOML; line and column are told.
+        UserError: It is not TOML (line and column are told), longer than `MAX_LETTERS`
+            or nested deeper than `MAX_NESTING`.
     """
+    if len(text) > MAX_LETTERS:
+        what = f"the TOML has {len(text):,} letters, more than {MAX_LETTERS:,}"
+        raise UserError(what, where=where, fix="Leave out what is not needed")
+    if _is_too_deep(text):
+        what = f"lists and sections stand inside each other more than {MAX_NESTING} deep"
+        raise UserError(what, where=where, fix="Write it flat")
     try:
         return tomllib.loads(text)
     except ValueError as error:  # a number of thousands of digits raises no TOMLDecodeError
@@ -50,11 +71,26 @@ def read_value(text: str) -> Any:
         >>> read_value("[8, 4]"), read_value("robust")
         ([8, 4], 'robust')
     """
+    if _is_too_deep(text):
+        return text
     try:
         data = tomllib.loads(f"value = {text}")
     except ValueError:  # a number of thousands of digits raises no TOMLDecodeError
         return text
     return data["value"] if len(data) == 1 else text
+
+
+def _is_too_deep(text: str) -> bool:
+    """Whether brackets or dotted names go deeper than the parser, which recurses, may."""
+    bare = _QUOTED_OR_COMMENT.sub("", text)
+    if "." * MAX_NESTING in _BETWEEN_DOTS.sub("", bare):
+        return True
+    depth = 0
+    for mark in _BRACKET.findall(bare):
+        depth = max(depth + (1 if mark in "[{" else -1), 0)
+        if depth > MAX_NESTING:
+            return True
+    return False
 
 
 def split_key(dotted: str) -> list[str]:

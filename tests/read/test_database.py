@@ -10,7 +10,8 @@ import pytest
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
-from assay.read.database import mask_password, read_url
+from assay.read.database import read_url
+from assay.read.secrets import mask_password
 from assay.read.source import read_table
 
 
@@ -58,7 +59,7 @@ def test_several_tables_are_listed(sqlite_file):
 
 
 def test_a_query_cannot_write(sqlite_file, duckdb_file):
-    with pytest.raises(UserError, match="readonly"):
+    with pytest.raises(UserError, match="may only read"):
         read(sqlite_file, "DELETE FROM people")
     with pytest.raises(UserError, match="read-only"):
         read(duckdb_file, "DROP TABLE people")

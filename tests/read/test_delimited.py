@@ -190,3 +190,97 @@ def test_latin_1_is_read_and_told():
     ledger = Ledger()
     assert read("a,b\nété,2\n".encode("latin-1"), ledger).rows() == [("été", "2")]
     assert any("cp1252" in entry.what for entry in ledger)
+
+
+@pytest.mark.parametrize(("flaw", "why"), [(b"\0", "a NUL byte"), (b"\xe9", "not UTF-8")])
+def test_a_row_that_is_no_text_is_set_aside_and_listed(flaw, why):
+    ledger = Ledger()
+    data = b"a,b\n" + "é,2\n".encode() * 150 + b"3," + flaw + b"4\n" + b"5,6\n"
+    frame = read(data, ledger)
+    assert frame.height == 151
+    assert frame.row(0) == ("é", "2")
+    (entry,) = [entry for entry in ledger if entry.what == "row set aside"]
+    assert entry.where == "x.csv, line 152"
+    assert why in entry.why
+    entry.why.encode()
+
+
+def test_half_a_character_at_the_end_is_not_lost_silently():
+    ledger = Ledger()
+    frame = read(b"a,b\n" + "é,2\n".encode() * 150 + b"3,\xe2\x82", ledger)
+    assert frame.height == 150
+    assert any(entry.where == "x.csv, line 152" for entry in ledger)
+
+
+def test_many_rows_that_are_no_text_are_an_error():
+    with pytest.raises(UserError, match=r"x.csv, line 3: a NUL byte: '3,\\x004'; 1 of 3 rows"):
+        read(b"a,b\n1,2\n3,\x004\n5,6\n")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("is_careful", [False, True])
+def test_a_header_that_comes_again_is_no_row(mark, is_careful):
+    ledger = Ledger()
+    table = "word,other\nx,1\ny,2\n"
+    text = table + mark + table + ("1,2,3\n" if is_careful else "")
+    frame = read(text, ledger, max_bad_rows=0.5)
+    assert frame.rows() == [("x", "1"), ("y", "2")] * 2
+    (entry,) = [entry for entry in ledger if "repeats the header" in entry.why]
+    assert entry.where == "x.csv, line 4"
+
+
+def test_headers_again_and_again_are_listed_up_to_a_hundred():
+    ledger = Ledger()
+    assert read("a,b\n" + ("1,2\n" * 20 + "a,b\n") * 130, ledger).height == 2600
+    told = [entry for entry in ledger if "header" in entry.why]
+    assert len(told) == delimited.MAX_LISTED_ROWS + 1
+    assert told[-1].what == "30 more lines set aside"
+
+
+def test_a_row_of_numbers_that_equals_the_header_is_a_row():
+    text = "0,1,2\n" + "5.5,6,7\n" * 5 + "0,1,2\n"
+    assert read(text, header=True).height == 6
+
+
+def test_the_first_cell_of_a_header_may_come_again():
+    assert read("kind,n\nkind,1\nx,2\nkind,3\n").height == 3
+
+
+def test_two_separators_alike_are_read():
+    assert read('a||b||c\n1||"x||y"||\n2||z||w\n').rows() == [("1", "x||y", ""), ("2", "z", "w")]
+
+
+def test_a_lone_return_inside_a_row_costs_that_row():
+    text = "a,b\n" + "1,2\n" * 200 + "3\r4,5\n"
+    frame = read(text, ledger := Ledger())
+    assert frame.height == 201
+    assert any(entry.where == "x.csv, line 202" for entry in ledger)
+
+
+def test_marks_of_several_bytes_are_read_too():
+    assert read("a§b\n1§2\n", separator="§").rows() == [("1", "2")]
+    assert read("a,b\n«1,5«,2\n", quote="«").rows() == [("1,5", "2")]
+
+
+def test_a_quote_left_in_a_cell_of_several_lines_is_read_carefully():
+    assert read('a,b\n1,"x\n""y"""\n2,z\n').rows() == [("1", 'x\n"y"'), ("2", "z")]
+
+
+def test_a_long_file_is_read_in_batches(monkeypatch):
+    monkeypatch.setattr(delimited, "_BATCH_ROWS", 10)
+    for n_rows in (90, 95):
+        frame = read("a,b\n" + "1,2\n" * n_rows + "3\n", max_bad_rows=0.1)
+        assert frame.height == n_rows
+
+
+def test_headers_alone_are_no_rows():
+    with pytest.raises(UserError, match="there is a header but no row"):
+        read("a,b\na,b\n", header=True)
+
+
+def test_blank_lines_behind_the_sample_are_no_rows(monkeypatch):
+    monkeypatch.setattr(delimited, "_SAMPLE_BYTES", 8)
+    monkeypatch.setattr(delimited, "_MAX_SAMPLE_BYTES", 9)
+    content = from_bytes(b"a,b\n\n\n\n\n\n\n  \n", "x.csv")
+    with pytest.raises(UserError, match="header"):
+        read_delimited(content, ReadRecipe(), Ledger())

@@ -1,10 +1,14 @@
 """Separators, quotes and comments are found by consistency."""
 
+import time
+
 import pytest
 
 from assay.errors import UserError
 from assay.options import ReadRecipe
-from assay.read.dialect import detect_dialect
+from assay.read.dialect import _cell_score, detect_dialect
+from assay.read.header import looks_like_header
+from assay.read.lines import Grammar, join_blanks, split_line
 
 ROWS = [
     ["when", "item", "price", "note"],
@@ -106,3 +110,97 @@ def test_unclosed_quotes_in_tabbed_text_are_text():
     text = 'ham\tGo there, now\nspam\tWin "cash"\nham\t"I am in\nham\tok, fine\n'
     dialect = detect(text)
     assert (dialect.grammar.separator, dialect.n_cells) == ("\t", 2)
+
+
+def test_quotes_inside_quoted_cells_speak_for_the_quote():
+    rows = "".join(
+        f'{at}|said ""no""|x\n'.replace("said", '"said').replace('"|x', '""|x') for at in range(30)
+    )
+    dialect = detect("n|what|z\n" + rows + "7|'a'|y\n")
+    assert dialect.grammar == Grammar(separator="|")
+
+
+@pytest.mark.parametrize("mark", ["||", ";;", "::", "\t\t"])
+def test_two_separators_alike_are_one(mark):
+    text = mark.join("abc") + "\n" + (mark.join(("1", "x y", "")) + "\n") * 3
+    dialect = detect(text)
+    assert (dialect.grammar.separator, dialect.names) == (mark, ("a", "b", "c"))
+
+
+def test_one_long_line_does_not_choose_the_separator():
+    text = "a,b\n" + "1,2\n" * 30 + "3," + "x;y;" * 50_000 + "\n"
+    assert detect(text).grammar.separator == ","
+
+
+@pytest.mark.parametrize("header", ['"day,price,ware', 'day,"price,ware', '"day,price'])
+def test_an_open_quote_in_the_header_is_an_error_not_a_title(header):
+    with pytest.raises(UserError, match=r"x.csv, line 1: the first row holds a quote that never"):
+        detect(header + "\n" + '2020-01-01,1.5,"mug, large"\n' * 5)
+
+
+@pytest.mark.parametrize(("cell", "flaw"), [("\0", "NUL byte"), ("\udce9", "not UTF-8")])
+def test_a_header_that_is_no_text_is_an_error(cell, flaw):
+    with pytest.raises(UserError, match=f"line 1: the first row holds .* {flaw}"):
+        detect(f"a{cell},b\n1,2\n")
+
+
+def test_more_columns_than_the_cap_are_refused_at_once():
+    with pytest.raises(UserError, match=r"read.max_columns = 12"):
+        detect(",".join("abcdefghijkl") + "\n" + "1," * 11 + "1\n", max_columns=11)
+
+
+def test_an_error_shows_a_little_of_a_long_header():
+    with pytest.raises(UserError, match="only a header") as caught:
+        detect("x" * 100_000 + ",b\n")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_first_line_of_comments_only_in_the_recipe_leaves_no_rows():
+    with pytest.raises(UserError, match="no rows"):
+        detect(" ;a,b\n;1,2\n", comment=";")
+    with pytest.raises(UserError, match="no rows"):
+        detect('";a",b\n";1",2\n', comment=";")
+
+
+LONG = 50_000
+
+
+def test_a_quote_set_in_the_recipe_is_the_only_one_tried():
+    assert detect("a,b\n'1,5',2\n'2,5',3\n", quote="'").grammar.quote == "'"
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "1" + " " * LONG + "x",
+        " " * LONG + "x",
+        "1" * LONG + "x",
+        "1," * LONG + "x",
+        "1.000" * LONG,
+        "1-1-1T" + "1:" * LONG,
+        "$" + " " * LONG + "$",
+        "," * LONG,
+        "'" * LONG,
+        '"' * LONG,
+        '""' * LONG + "x",
+        '" ' * LONG,
+        "\\" * LONG,
+        ". " * LONG,
+        "e1" * LONG,
+        "+" * LONG,
+    ],
+    ids=lambda cell: repr(cell[:6]),
+)
+def test_long_cells_cost_linear_time(cell):
+    # The patterns alone took minutes for some of these; the figures are of a whole detection.
+    started = time.process_time()
+    cells = [cell, f'"{cell}']
+    for one in cells:
+        _cell_score(one, Grammar())
+        looks_like_header([one, "a"], [[one, "1"]])
+        split_line(one, Grammar())
+        split_line(one, Grammar(skip_space=True))
+        join_blanks(one + "\n", '"')
+        join_blanks(one + "\n", '"', is_open=True)
+    assert time.process_time() - started < 0.1 * 6 * len(cells)

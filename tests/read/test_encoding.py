@@ -5,7 +5,7 @@ import pytest
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.read.content import from_bytes
-from assay.read.encoding import detect_encoding, to_utf8
+from assay.read.encoding import decoded, detect_encoding, flaw_of, shown, to_utf8
 
 TEXT = "name,city\nZoë,Köln\nJosé,A Coruña\n"
 
@@ -50,9 +50,27 @@ def test_a_character_split_between_chunks_is_valid():
     assert detect_encoding(from_bytes(data, "x")) == "utf-8"
 
 
-def test_a_nul_byte_is_named_by_line():
-    with pytest.raises(UserError, match="line 3 holds a NUL byte"):
-        to_utf8(from_bytes(b"a,b\n1,2\n3,\x004\n5,6\n" + b"7,8\n" * 20, "x.csv"), "auto", Ledger())
+def test_some_wrong_bytes_make_no_other_encoding():
+    ledger = Ledger()
+    content = from_bytes("a,b\nété,2\n".encode() + b"\xe9,3\n", "x.csv")
+    assert detect_encoding(content) == "utf-8"
+    assert decoded(to_utf8(content, "auto", ledger).read()) == "a,b\nété,2\n\udce9,3\n"
+    (entry,) = ledger
+    assert entry.what == "text read as utf-8"
+    assert "not all, first at line 3" in entry.why
+
+
+def test_a_byte_alone_makes_latin_text():
+    assert detect_encoding(from_bytes(b"a,b\n\xe9t\xe9,2\n", "x.csv")) == "cp1252"
+
+
+def test_flaws_are_named_and_shown():
+    assert [flaw_of(text) for text in ("é", "\0", "\udce9")] == [
+        "",
+        "a NUL byte",
+        "a byte that is not UTF-8",
+    ]
+    assert shown(decoded(b"a\xe9b")) == "a\ufffdb"
 
 
 def test_binary_data_is_refused():
@@ -60,9 +78,15 @@ def test_binary_data_is_refused():
         detect_encoding(from_bytes(bytes(range(256)) * 4, "x.bin"))
 
 
-def test_an_unknown_encoding_names_some():
-    with pytest.raises(UserError, match=r"read.encoding = 'utf9' is not a known"):
-        to_utf8(from_bytes(b"a\n1\n", "x"), "utf9", Ledger())
+@pytest.mark.parametrize("name", ["utf9", "hex", "undefined", "a\0b"])
+def test_an_unknown_encoding_names_some(name):
+    with pytest.raises(UserError, match=r"read.encoding = .* is not a known"):
+        to_utf8(from_bytes(b"a\n1\n", "x"), name, Ledger())
+
+
+def test_utf_16_without_a_mark_is_refused_where_it_is_told():
+    with pytest.raises(UserError, match=r"not valid utf-16, .* does not start with BOM"):
+        to_utf8(from_bytes(b"a,b\n1,2\n", "x"), "utf-16", Ledger())
 
 
 def test_a_forced_encoding_that_does_not_fit_is_refused():

@@ -20,6 +20,13 @@ from assay.read.header import find_names, looks_like_header
         (["1", "2"], [["3", "4"], ["5", "6"]], False),
         (["when", "what"], [["2020-01-01", "x"], ["2020-01-02", "y"]], True),
         (["5", "?"], [["3", "4"], ["5", "6"]], False),
+        (["a", "b", ""], [["x", "y", ""], ["z", "w", ""]], True),
+        (["a", "b", "", "c"], [["x", "y", "", "u"], ["z", "w", "", "v"]], True),
+        (["a", "", "c"], [["x", "y", "u"], ["z", "w", "v"]], False),
+        (["a", "a"], [["x", "y"], ["z", "w"]], True),
+        (["x", "x"], [["x", "y"], ["z", "w"]], False),
+        (["a", "b"], [["x", "y"]] * 30 + [["a", "b"]] + [["z", "w"]] * 30, True),
+        (["x", "y"], [["x", "y"]] * 30 + [["z", "w"]] * 30, False),
     ],
 )
 def test_the_first_row_is_judged_by_the_rows_below(first, below, expected):
@@ -70,3 +77,41 @@ def test_a_header_that_does_not_fit_is_an_error():
 def test_a_forced_header_is_obeyed():
     assert names([["1", "2"], ["3", "4"]], 2, header=True).names == ("1", "2")
     assert names([["a", "b"], ["3", "4"]], 2, header=False).n_header_rows == 0
+
+
+@pytest.mark.parametrize(
+    "first", [["1.5", "2.5"], ["2020-01-01", "2020-01-02"], ["r", "r"], ["", "r"]]
+)
+def test_a_header_short_of_a_separator_is_no_header_of_row_names(first):
+    rows = [["xy", "z"], *[[cell, "1", "u"] for cell in first]]
+    with pytest.raises(UserError, match=r"the header has 2 cells .*, most rows have 3"):
+        names(rows, 3)
+
+
+@pytest.mark.parametrize("first", [["1", "2"], ["Ann", "Bob"]])
+def test_rows_may_have_names_that_all_differ(first):
+    assert names([["x", "y"], *[[cell, "1", "2"] for cell in first]], 3).names[0] == "row_name"
+
+
+def test_many_empty_names_are_told_in_one_sentence():
+    found = names([["a", *[""] * 500, "z"], *[["1"] * 502] * 2], 502)
+    assert found.names[500] == "column_501"
+    assert len(found.notes) == 101
+    assert found.notes[-1][0] == "400 more columns named by number"
+
+
+def test_a_header_in_a_comment_is_used_where_the_first_row_is_data():
+    found = find_names([["1", "2"], ["3", "4"]], ["a", "b"], ReadRecipe(), n_cells=2, where="x.csv")
+    assert (found.names, found.n_header_rows) == (("a", "b"), 0)
+    assert found.notes[0][0] == "header found in a comment"
+
+
+def test_given_names_leave_out_the_cell_behind_the_last_separator():
+    found = names([["1", "2", ""], ["3", "4", " "]], 3, names=("a", "b"))
+    assert found.names == ("a", "b")
+    assert found.notes[0][0] == "empty last cell dropped"
+
+
+def test_a_separator_behind_the_last_name_names_no_column():
+    assert names([["a", "b", ""], ["1", "2"], ["3", "4"]], 2).names == ("a", "b")
+    assert names([["a", "b", ""], ["1", "2", ""], ["3", "4", ""]], 3).names == ("a", "b")

@@ -3,9 +3,11 @@
 import csv
 import io
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay.read import lines
 from assay.read.lines import Grammar, iter_records, physical_lines, split_line
 
 cells = st.text(st.sampled_from('ab1 ,"\n;'), max_size=6)
@@ -77,3 +79,57 @@ def test_many_stray_quotes_stay_linear():
 
 def test_split_line_reads_doubled_quotes():
     assert split_line('"a ""b"" c","",""""', Grammar()) == ['a "b" c', "", '"']
+
+
+def test_a_quoted_cell_among_blanks_keeps_its_lines():
+    grammar = Grammar(separator=" ")
+    records = parse('1 "two  spaces\nand  lines" x\n2 "y" z\n', 3, grammar)
+    assert [r.cells for r in records] == [["1", "two  spaces\nand  lines", "x"], ["2", "y", "z"]]
+
+
+def test_a_stray_quote_among_blanks_costs_its_own_line_only():
+    records = parse('1 "2 3\n4 "5  6" 7\n8 9 10\n', 3, Grammar(separator=" "))
+    assert [r.cells for r in records] == [None, ["4", "5  6", "7"], ["8", "9", "10"]]
+    assert records[0].text == '1 "2 3\n'
+
+
+def test_two_separators_alike_end_a_cell_once():
+    grammar = Grammar(separator="||")
+    records = parse('a||"b||c"||d\n1||2||3\n', 3, grammar)
+    assert [r.cells for r in records] == [["a", "b||c", "d"], ["1", "2", "3"]]
+    assert split_line('a||"b||c"||d', grammar) == ["a", "b||c", "d"]
+
+
+def test_spaces_around_quoted_cells_are_no_text():
+    records = parse('1 , "x, y" , 2\n3, "z "" w" ,4\n', 3, Grammar(skip_space=True))
+    assert [r.cells for r in records] == [["1 ", "x, y", "2"], ["3", 'z " w', "4"]]
+    assert all(record.is_clean for record in records)
+
+
+@pytest.mark.parametrize("quote", ["^", "]", "\\", "-"])
+def test_any_character_may_be_the_quote(quote):
+    grammar = Grammar(separator=" ", quote=quote)
+    (record,) = parse(f"1 {quote}x y{quote} 2\n", 3, grammar)
+    assert record.cells == ["1", "x y", "2"]
+
+
+def test_rows_inside_a_torn_cell_come_back():
+    records = parse('1,"2\n3,4,5\n6",7,8\n', 3)
+    assert [r.cells for r in records] == [None, ["3", "4", "5"], ['6"', "7", "8"]]
+
+
+def test_a_row_of_several_lines_may_have_cells_too_many():
+    (record,) = parse('1,"2\n3",4,5,6\n', 3)
+    assert record.cells == ["1", "2\n3", "4", "5", "6"]
+    assert record.text == '1,"2\n3",4,5,6\n'
+
+
+def test_no_line_is_read_again_more_than_once_on_average(monkeypatch):
+    takes = []
+    original = lines._Feed.__next__
+    monkeypatch.setattr(lines._Feed, "__next__", lambda feed: takes.append(1) or original(feed))
+    for line in ('x,"y\n', 'x,"y""\n', 'x,"""\n', '"x,y\n', 'x,"y\n1,2\n1,2\n', 'x,"y\nz""\n'):
+        takes.clear()
+        n_lines = (line * 400).count("\n")
+        list(iter_records(physical_lines(line * 400), Grammar(), n_cells=2))
+        assert len(takes) <= 2 * n_lines + 2

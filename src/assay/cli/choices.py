@@ -47,6 +47,13 @@ SqlOption = Annotated[
 FillMissingOption = Annotated[
     bool, typer.Option("--fill-missing", help="Take columns that TABLE lacks as missing.")
 ]
+ExcelSafeOption = Annotated[
+    bool,
+    typer.Option(
+        "--excel-safe",
+        help="Put ' before texts and names that a spreadsheet would run as formulas (CSV).",
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Write nothing but the result, and errors.")
 ]

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,12 +59,14 @@ def blaming(path: str | None) -> Iterator[None]:
 def _text(path: str) -> str:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            text = file.read(_MOST_BYTES)
+            text = file.read(_MOST_BYTES + 1)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"cannot read the costs: {reason}", where=path) from None
     except UnicodeDecodeError:
         raise UserError("the costs are not UTF-8 text", where=path) from None
+    if len(text) > _MOST_BYTES:
+        raise UserError("the costs are longer than 50 MB", where=path, fix="Give fewer digits")
     return text
 
 
@@ -123,8 +126,8 @@ def _from_csv(text: str, path: str) -> dict[str, dict[str, float]]:
 
 def _header(cells: list[str], place: str) -> list[str]:
     names = cells[1:]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise UserError(f"two columns are called {name!r}", where=place)
     if not names:
         raise UserError(
@@ -158,8 +161,9 @@ def _cost(cell: str, place: str, separator: str) -> float:
 
 
 def _check_square(costs: dict[str, dict[str, float]], names: list[str], path: str) -> None:
+    known = set(names)
     lacking = [name for name in names if name not in costs]
-    extra = [name for name in costs if name not in names]
+    extra = [name for name in costs if name not in known]
     what = ""
     if lacking:
         what = f"has no line for class {lacking[0]!r}, which its first line names"

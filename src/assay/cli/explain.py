@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.choices import (
+    ExcelSafeOption,
     FillMissingOption,
     JsonOption,
     ModelArgument,
@@ -49,6 +50,14 @@ def explain(
             "--class", metavar="NAME", help="The class to explain; default: each row's likeliest."
         ),
     ] = None,
+    candidate: Annotated[
+        str | None,
+        typer.Option(
+            "--candidate",
+            metavar="NAME",
+            help="Importance for logistic, boosting, network or blend; default: what ships.",
+        ),
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Most reasons of a row.")] = 5,
     output: Annotated[
         str | None,
@@ -58,6 +67,7 @@ def explain(
     ] = None,
     sql: SqlOption = None,
     fill_missing: FillMissingOption = False,
+    is_excel_safe: ExcelSafeOption = False,
     as_json: JsonOption = False,
     is_quiet: QuietOption = False,
 ) -> None:
@@ -68,13 +78,17 @@ def explain(
     TABLE without the target.
     """
     from assay.cli.output import check_destination, choose_format, write_frame
+    from assay.cli.spreadsheet import check_is_csv, spreadsheet_safe
     from assay.cli.talk import talking
     from assay.estimator import load
+    from assay.explain.answers import stored_importance
     from assay.read.cast import silently
 
-    _check_choice(table, row=row, record=record, output=output, sql=sql)
+    _check_choice(table, row=row, record=record, output=output, sql=sql, candidate=candidate)
     out = None if output == "-" else output
     kind = choose_format(out, None, is_json=as_json and output is None)
+    if is_excel_safe:
+        check_is_csv(kind)
     if out is not None:
         check_destination(out, inputs=(model_path, table))
     names = split_names(columns)
@@ -82,7 +96,8 @@ def explain(
         model = load(model_path)
         model = model.filling_missing() if fill_missing else model
         if table is None and record is None:
-            _show_importance(model.importance, names, as_json=as_json, where=model_path)
+            measured = stored_importance(model.evaluation, candidate)
+            _show_importance(measured, names, as_json=as_json, where=model_path)
             return
         rows, first, usual = _rows(model, table, record, row, sql, talk)
         is_judged = row is None and record is None and model.target in rows.names
@@ -97,7 +112,8 @@ def explain(
             reasons = _reasons(model, rows, usual, columns=names, class_name=class_name, top=top)
     if output is not None or (record is None and row is None and not as_json):
         top = min(top, _n_explained(model, names, reasons))
-        write_frame(reasons_frame(reasons, top=top, first=first), out, kind)
+        frame = reasons_frame(reasons, top=top, first=first)
+        write_frame(spreadsheet_safe(frame) if is_excel_safe else frame, out, kind)
         return
     _show_reasons(reasons, first, as_json=as_json, is_list=record is None and row is None)
 
@@ -109,7 +125,14 @@ def _check_choice(
     record: str | None,
     output: str | None,
     sql: str | None,
+    candidate: str | None,
 ) -> None:
+    if candidate is not None and (table is not None or record is not None):
+        raise UserError(
+            "the model file predicts by what ships alone",
+            where="--candidate",
+            fix="Leave TABLE and --record out: other candidates were explained while training",
+        )
     if table is not None and record is not None:
         raise UserError("TABLE and --record were both given", fix="Give one of them")
     given = {"--row": row, "--sql": sql}

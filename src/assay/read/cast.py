@@ -251,7 +251,7 @@ def _numeric(
             _warn_lost(text.filter(is_bad), spec, source, "not a number")
     elif series.dtype.is_numeric() or series.dtype == pl.Boolean:
         values = series.cast(pl.Float64)
-    elif _is_lenient(recipe, is_training):
+    elif _is_lenient(recipe, is_training) or _is_all_missing(series, is_training):
         _warn_lost(as_text(series).drop_nulls(), spec, source, "not a number")
         values = pl.Series(series.name, [None] * len(series), dtype=pl.Float64)
     else:
@@ -285,7 +285,7 @@ def _datetime(
         return values
     if isinstance(series.dtype, pl.Datetime) or series.dtype == pl.Date:
         return _naive(series.cast(pl.Datetime("us")) if series.dtype == pl.Date else series)
-    if _is_lenient(recipe, is_training):
+    if _is_lenient(recipe, is_training) or _is_all_missing(series, is_training):
         _warn_lost(as_text(series).drop_nulls(), spec, source, "not a date")
         return pl.Series(series.name, [None] * len(series), dtype=pl.Datetime("us"))
     raise _wrong_type(series, spec, source, "dates")
@@ -318,6 +318,11 @@ def _is_lenient(recipe: Recipe, is_training: bool) -> bool:
     return not is_training and recipe.predict.invalid == "missing"
 
 
+def _is_all_missing(series: pl.Series, is_training: bool) -> bool:
+    """Whether a new table holds nothing here, of which pandas makes NaN, a number."""
+    return not is_training and as_text(series).null_count() == len(series)
+
+
 def _unparsed(text: pl.Series, values: pl.Series) -> pl.Series:
     """Return which cells do not parse, shape (N,)."""
     return text.is_not_null() & values.is_null()
@@ -331,7 +336,7 @@ def _check_parsed(
         row = int(is_bad.arg_max() or 0)
         option = "missing value or a kind of its own"
         raise UserError(
-            f"{text[row]!r} is not {expected}",
+            f"{quoted([text[row]])} is not {expected}",
             where=f"{source}, row {row + 1}, column {spec.name!r}",
             fix=f"Correct the cell, or declare it as a {option} (read.missing, kinds)",
         )

@@ -1,29 +1,19 @@
-"""The bytes of one file: found, opened, and decompressed under a cap.
+"""The bytes of one file: found and opened.
 
 In comes a path, standard input or bytes; out goes `Content`, which the readers
 of text, columns and JSON share.
 """
 
-import bz2
-import gzip
 import io
-import lzma
-import zlib
+import mmap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from assay.errors import UserError, did_you_mean
-from assay.ledger import Ledger
 
-MAX_DECOMPRESSED_BYTES = 32 * 1024**3
-"""No compressed file may grow beyond this."""
-
-MAX_EXPANSION = 500
-"""Largest accepted ratio of sizes beyond 1 GiB; tables compress by 3 to 30."""
-
-_FREE_EXPANSION_BYTES = 1024**3
 _CHUNK_BYTES = 1 << 20
 
 
@@ -84,6 +74,15 @@ class Content:
             while piece := stream.read(n_bytes):
                 yield piece
 
+    @contextmanager
+    def mapped(self) -> Iterator[bytes | mmap.mmap]:
+        """Give all bytes to look at here and there; a file on disk is not read whole."""
+        if self.path is None:
+            yield self.data or b""
+            return
+        with self.open() as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+
     def for_polars(self) -> Path | bytes:
         """Return what Polars readers take: the path, or the bytes."""
         return self.path if self.path is not None else self.data or b""
@@ -126,81 +125,6 @@ def from_bytes(data: bytes, name: str) -> Content:
     if not data:
         raise UserError("there is nothing to read: 0 bytes", where=name)
     return Content(name=name, data=data)
-
-
-def compression_of(head: bytes) -> str:
-    """Name the compression by its first bytes: gzip, zstd, bz2, xz, or ""."""
-    magic = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
-    return next((name for start, name in magic.items() if head.startswith(start)), "")
-
-
-def decompress(content: Content, compression: str, ledger: Ledger) -> Content:
-    """Decompress into memory, piece by piece.
-
-    Args:
-        content: The compressed file.
-        compression: A name from `compression_of`.
-        ledger: Told the sizes and their ratio.
-
-    Returns:
-        The content without its last extension (".csv.gz" becomes ".csv").
-
-    Raises:
-        UserError: The file is truncated or damaged, or it grows beyond
-            `MAX_DECOMPRESSED_BYTES` or `MAX_EXPANSION`.
-    """
-    packed_bytes = max(content.size_bytes, 1)
-    buffer = io.BytesIO()
-    try:
-        with content.open() as raw:
-            for piece in _unpacked(raw, compression):
-                buffer.write(piece)
-                _check_growth(content.name, packed_bytes, buffer.tell())
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-        raise UserError(
-            f"the {compression} file is truncated or damaged: {error}",
-            where=content.name,
-            fix="Copy or download it again",
-        ) from None
-    data = buffer.getvalue()
-    if not data:
-        raise UserError(f"the {compression} file holds 0 bytes", where=content.name)
-    ratio = len(data) / packed_bytes
-    why = f"{compression}: {packed_bytes} bytes became {len(data)}, {ratio:.1f} times as many"
-    ledger.add("file decompressed", where=content.name, why=why)
-    stem = content.name.rsplit(".", 1)[0] if "." in content.name else content.name
-    return Content(name=stem, data=data)
-
-
-def _unpacked(raw: BinaryIO, compression: str) -> Iterator[bytes]:
-    stream = _decompressor(raw, compression)
-    while piece := stream.read(_CHUNK_BYTES):
-        yield piece
-
-
-def _decompressor(raw: BinaryIO, compression: str) -> BinaryIO:
-    if compression == "gzip":
-        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
-    if compression == "bz2":
-        return bz2.BZ2File(raw)  # type: ignore[return-value]
-    if compression == "xz":
-        return lzma.LZMAFile(raw)  # type: ignore[return-value]
-    import pyarrow as pa
-
-    stream: BinaryIO = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), compression)
-    return stream
-
-
-def _check_growth(name: str, packed_bytes: int, unpacked_bytes: int) -> None:
-    ratio = unpacked_bytes / packed_bytes
-    is_bomb = unpacked_bytes > _FREE_EXPANSION_BYTES and ratio > MAX_EXPANSION
-    if is_bomb or unpacked_bytes > MAX_DECOMPRESSED_BYTES:
-        raise UserError(
-            f"the compressed file grows too far: {packed_bytes} bytes became more than "
-            f"{unpacked_bytes}, {ratio:.0f} times as many",
-            where=name,
-            fix="Decompress it yourself if you trust it",
-        )
 
 
 def _nearest(path: Path) -> str | None:

@@ -6,9 +6,8 @@ without a word. A file that fails the check is read line by line: rows that do
 not fit are set aside with their line number and text.
 """
 
-import codecs
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -16,10 +15,12 @@ import polars as pl
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
+from assay.read.caps import caps_of
 from assay.read.content import Content
 from assay.read.dialect import Dialect, detect_dialect
-from assay.read.encoding import to_utf8
+from assay.read.encoding import decoded, flaw_of, shown, to_utf8
 from assay.read.lines import Record, iter_records, physical_lines
+from assay.read.width import check_width
 from assay.read.wording import counted
 from assay.table import Table
 
@@ -30,6 +31,7 @@ _SAMPLE_BYTES = 1 << 20
 _MAX_SAMPLE_BYTES = 1 << 28
 _BATCH_ROWS = 20_000
 _SHOWN_CHARACTERS = 200
+_MARK = "\ufeff"
 
 
 def read_delimited(
@@ -50,10 +52,14 @@ def read_delimited(
 
     Raises:
         UserError: The file is binary, holds no row, names a column twice, or
-            the share of rows that do not fit exceeds `recipe.max_bad_rows`.
+            the share of rows that do not fit, or hold bytes that are no text,
+            exceeds `recipe.max_bad_rows`.
     """
     text = to_utf8(content, recipe.encoding, ledger)
-    dialect = detect_dialect(_sample(text), recipe, where=content.name, allow_empty=allow_empty)
+    sample = _sample(text)
+    check_width(sample, recipe, caps_of(recipe), content.name)
+    dialect = detect_dialect(sample, recipe, where=content.name, allow_empty=allow_empty)
+    caps_of(recipe).check_columns(dialect.n_cells, content.name)
     for what, why, undo in dialect.notes:
         ledger.add(what, where=content.name, why=why, undo=undo)
     frame = _read_fast(text, dialect)
@@ -72,7 +78,7 @@ def _sample(content: Content) -> str:
     if len(head) < content.size_bytes:
         cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
         head = head[:cut] or head
-    return codecs.getincrementaldecoder("utf-8")().decode(head)
+    return decoded(head)
 
 
 @dataclass
@@ -83,18 +89,21 @@ class _Counts:
     n_separators: int = 0
     n_quotes: int = 0
     n_lone_returns: int = 0
+    n_zeros: int = 0
 
 
 def _read_fast(content: Content, dialect: Dialect) -> pl.DataFrame | None:
     grammar = dialect.grammar
     if grammar.escape or grammar.skip_space or grammar.separator == " ":
         return None
-    if dialect.skips_all_comments or not grammar.separator.isascii() or dialect.n_cells < 2:
+    if dialect.skips_all_comments or dialect.n_cells < 2:
+        return None
+    if len(grammar.separator) > 1 or not grammar.separator.isascii():
         return None
     if grammar.quote and not grammar.quote.isascii():
         return None
     counts = _count(content, dialect)
-    if counts.n_lone_returns:
+    if counts.n_lone_returns or counts.n_zeros:
         return None
     try:
         frame = pl.read_csv(
@@ -122,6 +131,7 @@ def _count(content: Content, dialect: Dialect) -> _Counts:
     for piece in content.chunks():
         n_pairs += piece.count(b"\r\n") + (last == b"\r" and piece[:1] == b"\n")
         n_returns += piece.count(b"\r")
+        counts.n_zeros += piece.count(b"\0")
         last = piece[-1:]
         while n_skipped and piece:
             _, end, piece = piece.partition(b"\n")
@@ -152,11 +162,25 @@ def _accounts_for(frame: pl.DataFrame, counts: _Counts, dialect: Dialect) -> boo
                 n_inner_lines += n_inner
     if dialect.comment and frame.to_series(0).str.starts_with(dialect.comment).any():
         return False
+    if dialect.header and _holds_header(frame, dialect.header):
+        return False
     n_ends = (dialect.n_cells - 1) * frame.height
     return (
         counts.n_lines == frame.height + n_inner_lines
         and counts.n_separators == n_ends + n_inner_separators
     )
+
+
+def _holds_header(frame: pl.DataFrame, header: tuple[str, ...]) -> bool:
+    is_first = frame.to_series(0).is_in([header[0], _MARK + header[0]])
+    if not is_first.any():
+        return False
+    return any(_is_header(row, header) for row in frame.filter(is_first).iter_rows())
+
+
+def _is_header(cells: Sequence[str], header: tuple[str, ...]) -> bool:
+    # Files put one after the other leave a byte order mark before the second header.
+    return tuple(cells[1:]) == header[1:] and cells[0].removeprefix(_MARK) == header[0]
 
 
 def _occurrences(series: pl.Series, mark: str) -> int:
@@ -171,18 +195,20 @@ class _Rejects:
     n_comments: int = 0
     n_unclean: int = 0
     first_unclean: int = 0
+    headers: list[int] = field(default_factory=list)
     listed: list[tuple[int, str, str]] = field(default_factory=list)
 
-    def add(self, record: Record, n_cells: int) -> None:
-        """Note one row."""
+    def add(self, record: Record, n_cells: int, flaw: str) -> None:
+        """Note one row and why it is none."""
         self.n_rows += 1
         if len(self.listed) < MAX_LISTED_ROWS:
             width = "a quote that never closes"
             if record.cells is not None:
                 width = counted(len(record.cells), "cell")
-            text = record.text or "".join(record.cells or ())
-            text = text.replace("\x1f", " ").rstrip("\r\n")[:_SHOWN_CHARACTERS]
-            self.listed.append((record.line, f"{width} where {_expected(n_cells)}", text))
+            text = record.text or ",".join(record.cells or ())
+            text = shown(text.rstrip("\r\n")[:_SHOWN_CHARACTERS])
+            why = flaw or f"{width} where {_expected(n_cells)}"
+            self.listed.append((record.line, why, text))
 
 
 def _expected(n_cells: int) -> str:
@@ -211,21 +237,28 @@ def _read_carefully(
 
 
 def _good_rows(content: Content, dialect: Dialect, rejects: _Rejects) -> Iterator[list[str]]:
-    lines = _lines_from(content, dialect.first_line)
+    text, has_flaws = _text_of(content)
+    lines = physical_lines(text.removeprefix(_MARK))
+    for _ in range(dialect.first_line - 1):
+        next(lines, None)
     records = iter_records(
         lines, dialect.grammar, n_cells=dialect.n_cells, first_line=dialect.first_line
     )
-    prefix, n_cells = dialect.comment, dialect.n_cells
+    prefix, n_cells, header = dialect.comment, dialect.n_cells, dialect.header
     for record in records:
         cells = record.cells
         is_good = cells is not None and len(cells) == n_cells
         if prefix and (dialect.skips_all_comments or not is_good):
-            text = (cells or [record.text])[0]
-            if text.lstrip().startswith(prefix):
+            start = (cells or [record.text])[0]
+            if start.lstrip().startswith(prefix):
                 rejects.n_comments += 1
                 continue
-        if cells is None or not is_good:
-            rejects.add(record, n_cells)
+        flaw = flaw_of("".join(cells or ())) if has_flaws else ""
+        if cells is None or not is_good or flaw:
+            rejects.add(record, n_cells, flaw)
+            continue
+        if header and cells[0].endswith(header[0]) and _is_header(cells, header):
+            rejects.headers.append(record.line)
             continue
         if not record.is_clean:
             rejects.n_unclean += 1
@@ -233,12 +266,13 @@ def _good_rows(content: Content, dialect: Dialect, rejects: _Rejects) -> Iterato
         yield cells
 
 
-def _lines_from(content: Content, first_line: int) -> Iterator[str]:
-    text = content.read().decode("utf-8").removeprefix("\ufeff")
-    lines = physical_lines(text)
-    for _ in range(first_line - 1):
-        next(lines, None)
-    return lines
+def _text_of(content: Content) -> tuple[str, bool]:
+    # The whole text, and whether some rows of it are no text.
+    data = content.read()
+    try:
+        return data.decode("utf-8"), b"\0" in data
+    except UnicodeDecodeError:
+        return data.decode("utf-8", errors="surrogateescape"), True
 
 
 def _frame(rows: list[list[str]], n_cells: int) -> pl.DataFrame:
@@ -280,6 +314,12 @@ def _tell(rejects: _Rejects, dialect: Dialect, where: str, ledger: Ledger) -> No
         why = f"{_expected(dialect.n_cells)} in a row; the first {MAX_LISTED_ROWS} are listed"
         what = f"{counted(n_more, 'more row')} set aside"
         ledger.add(what, where=where, why=why, undo="read.max_bad_rows")
+    for line in rejects.headers[:MAX_LISTED_ROWS]:
+        why = "it repeats the header; perhaps files were put one after the other"
+        ledger.add("line set aside", where=f"{where}, line {line}", why=why, undo="read.names")
+    if len(rejects.headers) > MAX_LISTED_ROWS:
+        what = f"{len(rejects.headers) - MAX_LISTED_ROWS} more lines set aside"
+        ledger.add(what, where=where, why="they repeat the header", undo="read.names")
     if rejects.n_comments:
         why = f"the comment mark is {dialect.comment!r}"
         what = f"{counted(rejects.n_comments, 'comment line')} skipped"

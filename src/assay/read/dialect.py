@@ -14,13 +14,20 @@ from dataclasses import dataclass, replace
 
 from assay.errors import UserError
 from assay.options import ReadRecipe
+from assay.read.caps import caps_of
+from assay.read.encoding import flaw_of, shown
 from assay.read.header import find_names
-from assay.read.lines import Grammar, Record, iter_records, physical_lines
+from assay.read.lines import Grammar, Record, iter_records, physical_lines, split_line
+from assay.read.preamble import count_titles, leading_comments, note_of, separator_line
 from assay.read.wording import counted
 
 MAX_SAMPLE_ROWS = 1000
 _MAX_SCORED_CELLS = 20_000
-_MAX_PREAMBLE = 50
+# Lines above 64 kB and a hundred times the usual length are left out of the scores,
+# if there are few.
+_MAX_LINE = 1 << 16
+_MAX_LENGTHS = 100
+_FEW_LINES = 0.05
 
 # A candidate separator and what a sample must score less to prefer another.
 _SEPARATORS = {
@@ -36,17 +43,19 @@ _SEPARATORS = {
     ":": 0.7,
 }
 _ONE_COLUMN_SCORE = 0.1
-_COMMENTS = ("#", "//", "%")
 _PLAIN = re.compile(
-    r"""\s*(?:
+    r"""
         [+-]?(?:\d{1,3}(?:[, .'\u00a0]\d{3})+|\d+)?(?:[.,]\d*)?(?:[eE][+-]?\d+)?\s*%?  # number
         | [$€£¥]\s*[\d.,]+
         | \d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?.{0,6})?  # date
         | \d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?
         | \?|NA|N/A|n/a|nan|NaN|null|NULL|None|-
-        )\s*""",
+        """,
     re.VERBOSE,
 )
+# Longer cells are no numbers or dates; the pattern above takes quadratic time.
+_MAX_PLAIN = 100
+_MAX_SCORED = 1000
 _OTHER_SEPARATOR = re.compile(r"[,;|\t]\S")
 
 
@@ -60,6 +69,8 @@ class Dialect:
         n_cells: Cells of a data row.
         first_line: Number, from 1, of the line where data start; behind the
             sample where it has none.
+        header: Cells of the header as they stand in the file, or () where a row that
+            equals it may well be data.
         comment: Prefix of comment lines, or "".
         skips_all_comments: Whether every line with the prefix is a comment
             (set in the recipe); otherwise only those that do not fit as rows.
@@ -70,6 +81,7 @@ class Dialect:
     names: tuple[str, ...]
     n_cells: int
     first_line: int
+    header: tuple[str, ...] = ()
     comment: str = ""
     skips_all_comments: bool = False
     notes: tuple[tuple[str, str, str], ...] = ()
@@ -100,37 +112,31 @@ def detect_dialect(
         (';', ('a', 'b'))
     """
     lines = list(physical_lines(sample.removeprefix("\ufeff")))
-    hint, n_hint = _separator_line(lines)
+    hint, n_hint = separator_line(lines)
     if hint and recipe.separator == "auto":
         recipe = recipe.model_copy(update={"separator": hint})
-    n_comments, comment = _leading_comments(lines, n_hint, recipe.comment)
+    n_comments, comment = leading_comments(lines, n_hint, recipe.comment)
     start = n_hint + n_comments
-    body = lines[start:]
-    if not any(line.strip() for line in body):
-        raise UserError("the file holds no rows", where=where, fix="Choose a file with a table")
-    grammar, n_cells = _best_grammar(body, recipe)
-    forced = recipe.comment not in ("auto", "none")
-    records = [
-        record
-        for record in _sample_records(body, grammar)
-        if not (forced and record.cells and record.cells[0].startswith(comment))
-    ]
-    records = [replace(record, line=record.line + start) for record in records]
-    n_preamble = _preamble(records, n_cells)
-    header_comment = lines[start - 1] if n_comments and not forced else ""
+    grammar, n_cells, records = _records(lines[start:], start, recipe, comment, where)
+    n_titles = count_titles(records, n_cells)
+    first = records[n_titles]
+    for record in records[: n_titles + 1]:
+        _check_header(record, grammar, n_cells, where)
+    forced = _is_forced(recipe.comment)
+    commented = lines[start - 1] if n_comments and not forced else ""
     names = find_names(
-        [record.cells or [] for record in records[n_preamble:]],
-        _as_header(header_comment, comment, grammar, n_cells),
+        [record.cells or [] for record in records[n_titles:]],
+        _as_header(commented, comment, grammar, n_cells),
         recipe,
         n_cells=n_cells,
         where=where,
     )
-    data = records[n_preamble + names.n_header_rows :]
-    header = {cell.strip() for cell in records[n_preamble].cells or []}
-    if not data and not (allow_empty and header.intersection(names.names)):
+    data = records[n_titles + names.n_header_rows :]
+    header = first.cells or []
+    if not data and not (allow_empty and set(names.names).intersection(map(str.strip, header))):
         raise _only_header(records[0], where)
     notes = (*_notes(grammar, n_cells, data, recipe), *names.notes)
-    notes += tuple(_preamble_note(record) for record in records[:n_preamble])
+    notes += tuple(note_of(record) for record in records[:n_titles])
     if n_comments:
         what = f"{counted(n_comments, 'line')} skipped at the start"
         notes += ((what, f"comments begin with {comment!r}", "read.comment"),)
@@ -139,37 +145,53 @@ def detect_dialect(
         names=names.names,
         n_cells=n_cells,
         first_line=data[0].line if data else len(lines) + 1,
+        header=_header_cells(header, n_cells) if names.n_header_rows else (),
         comment=comment,
         skips_all_comments=forced,
         notes=notes,
     )
 
 
-def _separator_line(lines: list[str]) -> tuple[str, int]:
-    # Spreadsheets understand a first line such as "sep=;".
-    match = re.fullmatch(r"sep=(.)\s*", lines[0]) if lines else None
-    return (match.group(1), 1) if match else ("", 0)
+def _records(
+    lines: list[str], start: int, recipe: ReadRecipe, comment: str, where: str
+) -> tuple[Grammar, int, list[Record]]:
+    # The grammar of a sample, the width of its rows, and its first records.
+    if not any(line.strip() for line in lines):
+        raise UserError("the file holds no rows", where=where, fix="Choose a file with a table")
+    grammar, n_cells = _best_grammar(lines, recipe)
+    caps_of(recipe).check_columns(n_cells, where)
+    records = [
+        replace(record, line=record.line + start)
+        for record in _sample_records(lines, grammar)
+        if not (_is_forced(recipe.comment) and (record.cells or [""])[0].startswith(comment))
+    ]
+    if not records:
+        raise UserError("the file holds no rows", where=where, fix="Choose a file with a table")
+    return grammar, n_cells, records
 
 
-def _leading_comments(lines: list[str], start: int, option: str) -> tuple[int, str]:
-    if option == "none":
-        return 0, ""
-    prefixes = _COMMENTS if option == "auto" else (option,)
-    at, found, end = start, "", start
-    while at < len(lines):
-        line = lines[at].lstrip()
-        prefix = next((mark for mark in prefixes if line.startswith(mark)), "")
-        if line and not prefix:
-            break
-        if prefix:
-            found, end = prefix, at + 1
-        at += 1
-    if not found and option != "auto":
-        return 0, option
-    return end - start, found
+def _is_forced(comment: str) -> bool:
+    return comment not in ("auto", "none")
+
+
+def _check_header(first: Record, grammar: Grammar, n_cells: int, where: str) -> None:
+    # One of the first rows may be the header: nothing of it may be lost.
+    flaw = flaw_of("".join(first.cells or [first.text]))
+    if first.cells is None and n_cells > 1:
+        bare = split_line(first.text, replace(grammar, quote=""))
+        if bare is not None and abs(len(bare) - n_cells) <= 1:
+            flaw = "a quote that never closes"
+    if flaw:
+        text = shown(first.text or ",".join(first.cells or ()))
+        raise UserError(
+            f"the first row holds {flaw}: {text[:80]!r}",
+            where=f"{where}, line {first.line}",
+            fix="Correct it",
+        )
 
 
 def _best_grammar(lines: list[str], recipe: ReadRecipe) -> tuple[Grammar, int]:
+    lines = _usual(lines)
     sample = "".join(lines[:MAX_SAMPLE_ROWS])
     best, best_score = (Grammar(), 1), -1.0
     for grammar in _candidates(sample, recipe):
@@ -178,7 +200,26 @@ def _best_grammar(lines: list[str], recipe: ReadRecipe) -> tuple[Grammar, int]:
         score *= _SEPARATORS.get(grammar.separator, 0.9) * (0.98 if grammar.escape else 1.0)
         if score > best_score:
             best, best_score = (grammar, n_cells), score
-    return best
+    return _doubled(lines, *best) if recipe.separator == "auto" else best
+
+
+def _usual(lines: list[str]) -> list[str]:
+    # One cell of 10 MB would be scored for each pair of separator and quote.
+    typical = sorted(map(len, lines))[len(lines) // 2]
+    limit = max(_MAX_LINE, _MAX_LENGTHS * typical)
+    usual = [line for line in lines if len(line) <= limit]
+    return usual if len(lines) - len(usual) <= max(1, _FEW_LINES * len(lines)) else lines
+
+
+def _doubled(lines: list[str], grammar: Grammar, n_cells: int) -> tuple[Grammar, int]:
+    # Two separators between cells, such as "||", leave every second cell empty.
+    if grammar.separator == " " or n_cells % 2 == 0 or n_cells == 1:
+        return grammar, n_cells
+    records = _sample_records(lines, grammar)
+    rows = [r.cells for r in records if r.cells is not None and len(r.cells) == n_cells]
+    if not rows or any(cell for row in rows for cell in row[1::2]):
+        return grammar, n_cells
+    return replace(grammar, separator=grammar.separator * 2), n_cells // 2 + 1
 
 
 def _candidates(sample: str, recipe: ReadRecipe) -> list[Grammar]:
@@ -199,11 +240,18 @@ def _candidates(sample: str, recipe: ReadRecipe) -> list[Grammar]:
         for quote in quotes:
             grammar = Grammar(separator=separator, quote=quote)
             grammars.append(grammar)
-            if quote and separator != " " and f"{separator} {quote}" in sample:
+            if quote and separator != " " and _has_spaces(sample, separator, quote):
                 grammars.append(replace(grammar, skip_space=True))
             if quote and f"\\{quote}" in sample:
                 grammars.append(replace(grammar, escape="\\"))
     return grammars
+
+
+def _has_spaces(sample: str, separator: str, quote: str) -> bool:
+    inside = (f"{separator} {quote}", f"{quote} {separator}")
+    return any(mark in sample for mark in inside) or bool(
+        re.search(rf"^ +{re.escape(quote)}", sample, flags=re.MULTILINE)
+    )
 
 
 def _sample_records(lines: list[str], grammar: Grammar) -> list[Record]:
@@ -227,7 +275,9 @@ def _score(records: list[Record], grammar: Grammar) -> tuple[int, float]:
     fitting = [r for r in records if r.cells is not None and len(r.cells) == n_cells]
     n_unclean = sum(not record.is_clean for record in fitting)
     body = fitting[1:] or fitting
-    cells = [cell for r in body[: max(_MAX_SCORED_CELLS // n_cells, 5)] for cell in r.cells or ()]
+    rows = [r.cells or [] for r in body[: max(_MAX_SCORED_CELLS // n_cells, 5)]]
+    step = 1 + len(rows) * n_cells // (5 * _MAX_SCORED_CELLS)
+    cells = [cell for row in rows for cell in row[::step]]
     typed = sum(_cell_score(cell, grammar) for cell in cells) / len(cells)
     header_fits = records[0].cells is not None and len(records[0].cells) == n_cells
     score = share**2 * (1 - 0.5 / n_cells) * typed
@@ -235,26 +285,20 @@ def _score(records: list[Record], grammar: Grammar) -> tuple[int, float]:
 
 
 def _cell_score(cell: str, grammar: Grammar) -> float:
-    if _PLAIN.fullmatch(cell):
-        return 1.0
     text = cell.strip()
+    if len(text) <= _MAX_PLAIN and _PLAIN.fullmatch(text):
+        return 1.0
     if text[:1] in ('"', "'") or text[-1:] == '"':
+        is_wrapped = len(text) > 1 and text[:1] == text[-1:]
+        n_inner = text.count(grammar.quote) if grammar.quote else 0
+        if n_inner and n_inner % 2 == 0 and not is_wrapped:
+            return 0.6  # Quotes in pairs were doubled, or belong to the text.
         # A quote that is still there was meant as one, unless it closes nothing.
         return 0.0 if text[:1] == text[-1:] or grammar.quote == '"' else 0.3
+    text = text[:_MAX_SCORED]
     if _OTHER_SEPARATOR.search(text) and " " not in text:
         return 0.15
     return 0.6
-
-
-def _preamble(records: list[Record], n_cells: int) -> int:
-    # Lines of titles before the table: narrower than its rows, at the start only.
-    for at, record in enumerate(records[:_MAX_PREAMBLE]):
-        width = len(record.cells) if record.cells is not None else 0
-        if n_cells == 1 or width >= max(n_cells - 1, 2):
-            return at
-        if width > 1 and at == 0:
-            return 0  # A short header is for find_names to judge.
-    return 0
 
 
 def _as_header(line: str, comment: str, grammar: Grammar, n_cells: int) -> list[str]:
@@ -266,18 +310,19 @@ def _as_header(line: str, comment: str, grammar: Grammar, n_cells: int) -> list[
     return cells if cells is not None and len(cells) == n_cells else []
 
 
+def _header_cells(first: list[str], n_cells: int) -> tuple[str, ...]:
+    # Numbers, such as 0,1,2 above numbers, may come again as data.
+    has_words = any(character.isalpha() for cell in first for character in cell)
+    return tuple(first) if has_words and len(first) == n_cells > 1 else ()
+
+
 def _only_header(first: Record, where: str) -> UserError:
-    shown = ", ".join((first.cells or [])[:8])
+    cells = ", ".join((first.cells or [])[:8])
     return UserError(
-        f"there is only a header and no row below it ({shown})",
+        f"there is only a header and no row below it ({cells[:200]!r})",
         where=where,
         fix="Add rows, or set read.header = false if the line is data",
     )
-
-
-def _preamble_note(record: Record) -> tuple[str, str, str]:
-    shown = " ".join(record.cells or [])[:200]
-    return ("line set aside", f"line {record.line} stands before the table: {shown!r}", "")
 
 
 def _notes(

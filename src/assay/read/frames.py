@@ -14,6 +14,7 @@ import polars as pl
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.read.cast import plain_series
+from assay.read.cells import check_name, column_of
 from assay.read.wording import counted
 from assay.table import Table
 
@@ -68,7 +69,7 @@ def tidy_frame(frame: pl.DataFrame, where: str, ledger: Ledger) -> pl.DataFrame:
     """
     columns = {}
     for series in frame.iter_columns():
-        plain = plain_series(series)
+        plain = plain_series(series.alias("cell")).alias(series.name)  # a name may be a pattern
         is_level = isinstance(series.dtype, pl.Categorical | pl.Enum) or series.dtype == pl.Null
         if plain.dtype != series.dtype and not is_level:
             ledger.add(
@@ -79,6 +80,32 @@ def tidy_frame(frame: pl.DataFrame, where: str, ledger: Ledger) -> pl.DataFrame:
             )
         columns[series.name] = plain
     return pl.DataFrame(columns)
+
+
+def without_patterns(table: Table, ledger: Ledger) -> Table:
+    """Put names that Polars takes for patterns of names, "*" and "^...$", in parentheses.
+
+    Args:
+        table: As read.
+        ledger: Told of each.
+
+    Raises:
+        UserError: There is a column of the new name already.
+
+    Example:
+        >>> without_patterns(Table(pl.DataFrame({"*": [1], "a": [2]})), Ledger()).names
+        ['(*)', 'a']
+    """
+    found = [name for name in table.names if name == "*" or name[:1] + name[-1:] == "^$"]
+    if not found:
+        return table
+    renamed = [f"({name})" if name in found else name for name in table.names]
+    _check_names(renamed, table.source)
+    for name in found:
+        why = "its name would stand for other columns"
+        ledger.add("column renamed", where=name, why=f"{why}; it is called {f'({name})'!r} now")
+    columns = dict(zip(renamed, table.frame.get_columns(), strict=True))
+    return table.with_frame(pl.DataFrame(columns))
 
 
 def from_columns(columns: Mapping[str, Sequence[Any]], where: str, ledger: Ledger) -> pl.DataFrame:
@@ -115,22 +142,6 @@ def from_records(rows: Sequence[Any], where: str, ledger: Ledger) -> pl.DataFram
     return from_columns(
         {str(name): [row.get(name) for row in rows] for name in names}, where, ledger
     )
-
-
-def column_of(name: str, values: Sequence[Any], ledger: Ledger) -> pl.Series:
-    """Make a series of Python values; where types are mixed, of their text."""
-    try:
-        return pl.Series(name, values, strict=True)
-    except (TypeError, OverflowError, ValueError, pl.exceptions.PolarsError):
-        pass
-    kinds = Counter(type(value).__name__ for value in values if not _is_missing(value))
-    if kinds and set(kinds) <= {"int", "float", "int64", "float64"}:
-        numbers = [None if _is_missing(value) else float(value) for value in values]
-        return pl.Series(name, numbers, dtype=pl.Float64)
-    shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
-    why = f"its cells are of mixed types: {shown}"
-    ledger.add("column read as text", where=name, why=why, undo="Give one type")
-    return pl.Series(name, [_text_of(value) for value in values], dtype=pl.String)
 
 
 def _columns_of(source: Mapping[Any, Any]) -> dict[str, Sequence[Any]]:
@@ -195,7 +206,10 @@ def _from_native(source: object, ledger: Ledger) -> pl.DataFrame:
             series = column.to_polars().alias(name)
             is_foreign = isinstance(series.dtype, pl.Extension | pl.Object)
             columns[name] = column_of(name, column.to_list(), ledger) if is_foreign else series
-        except Exception:  # Each library has its own errors for mixed types.
+        except (
+            Exception,
+            pl.exceptions.PanicException,
+        ):  # Each library has its own errors for mixed types.
             columns[name] = column_of(name, column.to_list(), ledger)
     return pl.DataFrame(columns)
 
@@ -225,6 +239,8 @@ def _with_text_names(source: object, where: str) -> object:
 
 def _check_names(names: Sequence[object], where: str) -> None:
     counts = Counter(str(name) for name in names)
+    for name in counts:
+        check_name(name, where)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
         shown = ", ".join(repr(name) for name in twice[:8])
@@ -233,19 +249,3 @@ def _check_names(names: Sequence[object], where: str) -> None:
 
 def _is_scalar(value: object) -> bool:
     return isinstance(value, str | bytes) or not hasattr(value, "__iter__")
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
-
-
-def _text_of(value: object) -> str | None:
-    if _is_missing(value) or type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    if isinstance(value, bool | np.bool_):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2.0**63:
-        return str(int(value))
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="backslashreplace")
-    return str(value)

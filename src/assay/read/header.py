@@ -13,10 +13,14 @@ from assay.options import ReadRecipe
 from assay.read.wording import counted
 
 _MISSING = frozenset(("", "NA", "N/A", "n/a", "na", "?", "-", "null", "NULL", "None", "NaN", "nan"))
-_NUMBER = re.compile(r"\s*[-+$€£¥]?\s*\d[\d.,' ]*(?:[eE][+-]?\d+)?\s*[%€$£¥]?\s*|\s*-?[.,]\d+\s*")
-_DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")
+_NUMBER = re.compile(r"[-+$€£¥]?\s*\d[\d.,' ]*(?:[eE][+-]?\d+)?\s*[%€$£¥]?|-?[.,]\d+")
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?")
+# Longer cells are no numbers or dates; the patterns above take quadratic time.
+_MAX_TYPED = 100
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _TYPED_SHARE = 0.8
+_REPEATED_SHARE = 0.05
+_MAX_NOTES = 100
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,15 @@ def find_names(
     return _named(rows[0], n_cells, fitting, where)
 
 
-def looks_like_header(first: list[str], below: list[list[str]]) -> bool:
+def looks_like_header(
+    first: list[str], below: list[list[str]], *, needs_types: bool = False
+) -> bool:
     """Tell whether `first` names the columns of `below`.
 
     Args:
         first: Cells of the first row.
         below: Rows under it.
+        needs_types: Whether only columns of numbers or dates count, and words say nothing.
 
     Example:
         >>> looks_like_header(["name", "age"], [["Ann", "31"], ["Bob", "22"]])
@@ -92,6 +99,7 @@ def looks_like_header(first: list[str], below: list[list[str]]) -> bool:
         return not any(_is_typed(cell) for cell in first)
     if _numbers_the_columns(first):
         return True
+    first, below = _comparable(first, below)
     for_header = for_data = 0
     for at, cell in enumerate(first):
         column = [row[at].strip() for row in below if at < len(row)]
@@ -104,7 +112,23 @@ def looks_like_header(first: list[str], below: list[list[str]]) -> bool:
             for_header += 1
     if for_header or for_data:
         return for_data == 0 or _holds_years(first, below)
-    return _never_recurs(first, below)
+    return not needs_types and _never_recurs(first, below)
+
+
+def _comparable(first: list[str], below: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    # Columns without a name and without a value say nothing. Neither do repetitions
+    # of the first row, if there are few: files that were put one after the other.
+    used = [
+        at
+        for at, cell in enumerate(first)
+        if cell.strip() or any(at < len(row) and row[at].strip() for row in below)
+    ]
+    others = [row for row in below if row != first]
+    if not others or len(below) - len(others) > _REPEATED_SHARE * len(below):
+        others = below
+    if len(used) == len(first):
+        return first, others
+    return [first[at] for at in used], [[row[at] for at in used if at < len(row)] for row in others]
 
 
 def _has_header(
@@ -148,21 +172,23 @@ def _named(header: list[str], n_cells: int, rows: list[list[str]], where: str) -
     elif len(cells) == n_cells - 1 and cells:
         if _ends_empty(rows):
             notes = (_trailing_note(),)
+        elif not _holds_row_names(rows):
+            raise _unfit_header(cells, n_cells, where)
         else:
             why = f"rows have {n_cells} cells, the header {len(cells)}: the first is a row name"
             cells, notes = ["row_name", *cells], (("column named row_name", why, "read.names"),)
     elif len(cells) != n_cells:
-        raise UserError(
-            f"the header has {counted(len(cells), 'cell')} ({', '.join(cells[:6])}), "
-            f"most rows have {n_cells}",
-            where=where,
-            fix="Correct the header, or set read.separator, read.header or read.names",
-        )
-    for at, cell in enumerate(cells):
-        if not cell and at > 0:
-            cells[at] = f"column_{at + 1}"
-            why = f"cell {at + 1} of the header is empty"
-            notes += ((f"column named {cells[at]}", why, "read.names"),)
+        raise _unfit_header(cells, n_cells, where)
+    empty = [at for at, cell in enumerate(cells) if not cell and at > 0]
+    for at in empty:
+        cells[at] = f"column_{at + 1}"
+    for at in empty[:_MAX_NOTES]:
+        why = f"cell {at + 1} of the header is empty"
+        notes += ((f"column named {cells[at]}", why, "read.names"),)
+    if len(empty) > _MAX_NOTES:
+        why = "their cells of the header are empty too"
+        what = f"{counted(len(empty) - _MAX_NOTES, 'more column')} named by number"
+        notes += ((what, why, "read.names"),)
     _check_unique(cells, where, "the header")
     n_padded = sum(cell != cell.strip() for cell in header)
     if n_padded:
@@ -171,10 +197,27 @@ def _named(header: list[str], n_cells: int, rows: list[list[str]], where: str) -
     return Names(tuple(cells), 1, notes)
 
 
+def _unfit_header(cells: list[str], n_cells: int, where: str) -> UserError:
+    return UserError(
+        f"the header has {counted(len(cells), 'cell')} ({', '.join(cells[:6])[:200]!r}), "
+        f"most rows have {n_cells}",
+        where=where,
+        fix="Correct the header, or set read.separator, read.header or read.names",
+    )
+
+
+def _holds_row_names(rows: list[list[str]]) -> bool:
+    # R writes a name or a number before each row, and no name above them; a header
+    # that lacks a separator is as short.
+    first = [row[0].strip() for row in rows]
+    is_distinct = len(set(first)) == len(first) and all(first)
+    return is_distinct and all(cell.isdigit() or not _is_typed(cell) for cell in first)
+
+
 def _check_unique(names: tuple[str, ...] | list[str], where: str, what: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        shown = ", ".join(repr(name) for name in twice[:8])
+        shown = ", ".join(repr(name[:40]) for name in twice[:8])
         raise UserError(
             f"{what} names more than one column {shown}",
             where=where,
@@ -192,7 +235,10 @@ def _ends_empty(rows: list[list[str]]) -> bool:
 
 
 def _is_typed(cell: str) -> bool:
-    return bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell))
+    text = cell.strip()
+    if len(text) > _MAX_TYPED:
+        return False
+    return bool(_NUMBER.fullmatch(text) or _DATE.fullmatch(text))
 
 
 def _numbers_the_columns(first: list[str]) -> bool:
@@ -219,8 +265,10 @@ def _holds_years(first: list[str], below: list[list[str]]) -> bool:
 
 def _never_recurs(first: list[str], below: list[list[str]]) -> bool:
     cells = [cell.strip() for cell in first]
-    if len(set(cells)) < len(cells) or any(not cell for cell in cells[1:]):
+    if any(not cell for cell in cells[1:]):
         return False
+    if len(set(cells)) < len(cells):  # Double names, or a row: then others share its words.
+        return not set(cells).intersection(cell.strip() for row in below for cell in row)
     return not any(
         cell and any(at < len(row) and row[at].strip() == cell for row in below)
         for at, cell in enumerate(cells)

@@ -68,8 +68,9 @@ def infer_schema(
 def _check_names(table: Table, recipe: Recipe, roles: Collection[str]) -> None:
     uses = [("kinds", name) for name in recipe.kinds if name != recipe.target]
     uses += [(_use_of(name, roles), name) for name in roles]
+    known = set(table.names)
     for use, name in uses:
-        if name in table.names:
+        if name in known:
             continue
         if name == recipe.target:
             raise UserError(

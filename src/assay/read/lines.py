@@ -15,22 +15,47 @@ from dataclasses import dataclass
 MAX_RECORD_LINES = 10_000
 """Lines that one quoted cell may span before its quote counts as stray."""
 
+_UNIT = "\x1f"
+
 
 @dataclass(frozen=True)
 class Grammar:
     """How cells are written.
 
     Attributes:
-        separator: One character; " " stands for runs of spaces and tabs.
+        separator: One character, or two alike such as "||"; " " stands for runs of
+            spaces and tabs.
         quote: Quote character, or "" when quotes mean nothing.
         escape: A backslash where it escapes quotes, otherwise "".
-        skip_space: Whether spaces after a separator are skipped.
+        skip_space: Whether spaces between a separator and a quote are skipped.
     """
 
     separator: str = ","
     quote: str = '"'
     escape: str = ""
     skip_space: bool = False
+
+    @property
+    def mark(self) -> str:
+        """The one character between the cells of a prepared line."""
+        return self.separator if len(self.separator) == 1 and self.separator != " " else _UNIT
+
+    def prepared(self, line: str, *, is_open: bool = False) -> str:
+        """Return a line with one character between its cells.
+
+        Args:
+            line: With its end or without.
+            is_open: Whether it begins inside a quoted cell.
+        """
+        if self.separator == " ":
+            return join_blanks(line, self.quote, is_open=is_open)
+        return line.replace(self.separator, _UNIT) if len(self.separator) > 1 else line
+
+    def restored(self, cells: list[str]) -> list[str]:
+        """Undo `prepared` inside quoted cells."""
+        if len(self.separator) == 1:
+            return cells
+        return [cell.replace(_UNIT, self.separator) for cell in cells]
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,7 @@ def iter_records(
         if not cells or (len(cells) == 1 and cells[0].isspace() and n_cells != 1):
             feed.taken.clear()
             continue
+        cells = cells if feed.is_plain else grammar.restored(cells)
         if n_cells is None or len(cells) == n_cells:
             yield Record(line=feed.line - len(feed.taken) + 1, cells=cells)
             feed.taken.clear()
@@ -121,39 +147,63 @@ def split_line(line: str, grammar: Grammar) -> list[str] | None:
         >>> split_line('1,"a "big" dog",2', Grammar())
         ['1', 'a "big" dog', '2']
     """
-    quote, separator = grammar.quote, "\x1f" if grammar.separator == " " else grammar.separator
+    return _split(line, grammar)[0]
+
+
+def _split(line: str, grammar: Grammar) -> tuple[list[str] | None, int]:
+    # The cells, and how many quotes inside quoted cells are not doubled.
+    quote, separator = grammar.quote, grammar.mark
+    line = grammar.prepared(line).rstrip("\r\n")
     cells: list[str] = []
-    start = 0
+    start = n_strays = 0
     while True:
         if grammar.skip_space:
             while start < len(line) and line[start] == " ":
                 start += 1
         if quote and line.startswith(quote, start):
-            end = _closing(line, start + 1, quote, separator)
+            end, after, n_inner = _closing(line, start + 1, grammar)
+            n_strays += n_inner
             if end < 0:
-                return None
+                return None, n_strays
             cells.append(line[start + 1 : end].replace(quote * 2, quote))
-            start = end + 2
+            start = after + 1
         else:
             end = line.find(separator, start)
             end = len(line) if end < 0 else end
             cells.append(line[start:end])
             start = end + 1
         if start > len(line):
-            return cells
+            return grammar.restored(cells), n_strays
 
 
-def join_blanks(line: str, quote: str) -> str:
+def join_blanks(line: str, quote: str, *, is_open: bool = False) -> str:
     r"""Turn runs of blanks between cells into unit separators (\x1f).
+
+    Args:
+        line: With its end or without.
+        quote: Quote character, or "".
+        is_open: Whether the line begins inside a quoted cell, which stays as it is.
 
     Example:
         >>> join_blanks('  1   "two words"\t3\n', '"')
         '1\x1f"two words"\x1f3\n'
+        >>> join_blanks('two words"   3\n', '"', is_open=True)
+        'two words"\x1f3\n'
     """
-    if quote and quote in line:
-        found = re.findall(rf"{quote}(?:[^{quote}]|{quote}{quote})*{quote}?|[^\s]+", line)
-        return "\x1f".join(found) + "\n"
-    return "\x1f".join(line.split()) + "\n"
+    mark = re.escape(quote)
+    head = ""
+    if is_open:
+        inside = re.match(rf"(?:[^{mark}]|{mark}{mark})*{mark}", line)
+        if inside is None:
+            return line
+        head, line = inside[0], line[inside.end() :]
+        if line[:1].isspace() and line.strip():
+            head += _UNIT
+    if not quote or quote not in line:
+        return head + _UNIT.join(line.split()) + "\n"
+    found = re.findall(rf"{mark}(?:[^{mark}]|{mark}{mark})*{mark}?|[^\s]+", line)
+    joined = head + _UNIT.join(found)
+    return joined if joined.endswith("\n") else joined + "\n"
 
 
 class _Feed:
@@ -164,6 +214,7 @@ class _Feed:
     ) -> None:
         self.lines = lines
         self.grammar = grammar
+        self.is_plain = grammar.mark == grammar.separator
         self.line = first_line - 1
         self.max_lines = max_lines
         self.taken: list[str] = []
@@ -175,15 +226,12 @@ class _Feed:
     def __next__(self) -> str:
         if len(self.taken) >= self.max_lines:
             raise csv.Error("the record spans too many lines")
-        if self.returned:
-            line = self.returned.pop()
-        else:
-            line = next(self.lines)
-            if self.grammar.separator == " ":
-                line = join_blanks(line, self.grammar.quote)
+        line = self.returned.pop() if self.returned else next(self.lines)
         self.line += 1
         self.taken.append(line)
-        return line
+        if self.is_plain:
+            return line
+        return self.grammar.prepared(line, is_open=len(self.taken) > 1)
 
     def retry_first_line(self) -> Record:
         """Read the first line alone and give the others back."""
@@ -191,14 +239,14 @@ class _Feed:
         self.line -= len(others)
         self.returned.extend(reversed(others))
         self.taken.clear()
-        text = first.rstrip("\r\n")
-        return Record(self.line, split_line(text, self.grammar), first, is_clean=False)
+        cells, n_strays = _split(first.rstrip("\r\n"), self.grammar)
+        return Record(self.line, cells, first, is_clean=n_strays == 0)
 
 
 def _csv_reader(feed: "_Feed", grammar: Grammar) -> Iterator[list[str]]:
     return csv.reader(
         feed,
-        delimiter="\x1f" if grammar.separator == " " else grammar.separator,
+        delimiter=grammar.mark,
         quotechar=grammar.quote or None,
         quoting=csv.QUOTE_MINIMAL if grammar.quote else csv.QUOTE_NONE,
         escapechar=grammar.escape or None,
@@ -216,17 +264,24 @@ def _holds_row(lines: list[str], grammar: Grammar, n_cells: int) -> bool:
     return False
 
 
-def _closing(line: str, start: int, quote: str, separator: str) -> int:
+def _closing(line: str, start: int, grammar: Grammar) -> tuple[int, int, int]:
+    # Where the quote stands that closes a cell, or -1; where the separator after it;
+    # and how many quotes before it could have closed the cell and did not.
+    quote, n_strays = grammar.quote, 0
     at = line.find(quote, start)
     while at >= 0:
         end = at
         while end + 1 < len(line) and line[end + 1] == quote:
             end += 1
+        after = end + 1
+        while grammar.skip_space and after < len(line) and line[after] == " ":
+            after += 1
         is_odd = (end - at) % 2 == 0
-        if is_odd and (end + 1 == len(line) or line[end + 1] == separator):
-            return end
+        if is_odd and (after == len(line) or line[after] == grammar.mark):
+            return end, after, n_strays
+        n_strays += is_odd
         at = line.find(quote, end + 1)
-    return -1
+    return -1, -1, n_strays
 
 
 def _allow_big_cells() -> None:

@@ -4,26 +4,25 @@ What a file is, its first bytes say; its extension is asked only where they
 are silent. This file chooses the reader and reads nothing itself.
 """
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
-from assay.read.columnar import (
-    is_json_lines,
-    read_arrow,
-    read_excel,
-    read_json,
-    read_json_lines,
-    read_parquet,
-)
-from assay.read.content import Content, compression_of, decompress, from_bytes, open_path
-from assay.read.database import is_url, read_duckdb, read_sqlite, read_url
+from assay.read.caps import caps_of
+from assay.read.columnar import read_arrow, read_parquet
+from assay.read.compressed import compression_of, decompress
+from assay.read.content import Content, from_bytes, open_path
+from assay.read.database import is_url, read_url
+from assay.read.database_files import read_duckdb, read_sqlite
 from assay.read.delimited import read_delimited
-from assay.read.frames import read_frame
-from assay.read.wording import counted
+from assay.read.frames import read_frame, without_patterns
+from assay.read.json_text import is_json_lines, read_json, read_json_lines
+from assay.read.workbook import check_workbook, read_excel
 from assay.table import Table
 
 _HEAD_BYTES = 4096
@@ -110,12 +109,19 @@ def read_table(
     """
     if isinstance(source, Table):
         return source
+    return without_patterns(_read(source, recipe, ledger, allow_empty=allow_empty), ledger)
+
+
+def _read(source: object, recipe: ReadRecipe, ledger: Ledger, *, allow_empty: bool) -> Table:
     if isinstance(source, str) and is_url(source):
         return read_url(source, recipe, ledger)
     content = _content_of(source)
     if content is None:
-        return read_frame(source, ledger)
-    return _read_content(content, recipe, ledger, allow_empty=allow_empty)
+        table = read_frame(source, ledger)
+        caps_of(recipe).check_columns(table.frame.width, table.source)
+        return table
+    with _reading(content.name):
+        return _read_content(content, recipe, ledger, allow_empty=allow_empty)
 
 
 def standard_input() -> NamedBytes:
@@ -126,7 +132,21 @@ def standard_input() -> NamedBytes:
     """
     if sys.stdin is None:
         raise UserError("it is closed", where="standard input", fix="Give a file")
-    return NamedBytes(sys.stdin.buffer.read(), "standard input")
+    with _reading("standard input"):
+        return NamedBytes(sys.stdin.buffer.read(), "standard input")
+
+
+@contextlib.contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Tell of a disk that does not give the bytes, and of memory that does not hold them."""
+    try:
+        yield
+    except OSError as error:
+        fix = "Copy the file to another disk, and see whether it is whole"
+        raise UserError(f"cannot read: {error.strerror or error}", where=name, fix=fix) from None
+    except MemoryError:
+        fix = "Free some, or give fewer rows or columns"
+        raise UserError("memory ran out while reading", where=name, fix=fix) from None
 
 
 def _content_of(source: object) -> Content | None:
@@ -145,9 +165,10 @@ def _content_of(source: object) -> Content | None:
 def _read_content(
     content: Content, recipe: ReadRecipe, ledger: Ledger, *, allow_empty: bool
 ) -> Table:
+    caps = caps_of(recipe)
     compression = compression_of(content.head(_HEAD_BYTES))
     if compression:
-        content = decompress(content, compression, ledger)
+        content = decompress(content, compression, caps, ledger)
         inner = compression_of(content.head(_HEAD_BYTES))
         if inner:
             raise UserError(
@@ -162,23 +183,25 @@ def _read_content(
     _check_not_foreign(content, head)
     if _is_json(content, head):
         reader = read_json_lines if is_json_lines(content) else read_json
-        return reader(content, ledger)
+        return reader(content, caps, ledger)
+    caps.check_bytes(content.size_bytes, content.name, what="the file has")
     return read_delimited(content, recipe, ledger, allow_empty=allow_empty)
 
 
 def _read_by_magic(
     content: Content, head: bytes, recipe: ReadRecipe, ledger: Ledger
 ) -> Table | None:
+    caps = caps_of(recipe)
     if head.startswith(b"PAR1"):
-        return read_parquet(content, ledger)
+        return read_parquet(content, caps, ledger)
     if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
-        return read_arrow(content, ledger)
+        return read_arrow(content, caps, ledger)
     if head.startswith(b"SQLite format 3\0"):
         return read_sqlite(_on_disk(content, "SQLite"), recipe, ledger)
     if head[8:12] == b"DUCK":
         return read_duckdb(_on_disk(content, "DuckDB"), recipe, ledger)
     if head.startswith(b"PK\x03\x04"):
-        _check_workbook(content)
+        check_workbook(content, caps)
         return read_excel(content, recipe, ledger)
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         return read_excel(content, recipe, ledger)
@@ -199,25 +222,6 @@ def _on_disk(content: Content, what: str) -> Path:
             fix="Save it to a file first",
         )
     return content.path
-
-
-def _check_workbook(content: Content) -> None:
-    import zipfile
-
-    try:
-        with content.open() as stream, zipfile.ZipFile(stream) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(
-            f"the zip file is truncated or damaged: {error}", where=content.name
-        ) from None
-    if any(name.startswith("xl/") for name in names) or "content.xml" in names:
-        return
-    raise UserError(
-        f"this is a zip archive of {counted(len(names), 'file')} ({', '.join(names[:4])})",
-        where=content.name,
-        fix="Unpack it and give the table inside",
-    )
 
 
 def _check_not_foreign(content: Content, head: bytes) -> None:

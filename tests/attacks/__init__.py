@@ -1,0 +1,1 @@
+"""Hostile inputs, shared by the fast tests and the full suites in benchmarks/torture."""
