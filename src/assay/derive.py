@@ -16,6 +16,7 @@ Whole numbers are widened to 64 bits where SQL functions give 8 or 32, because
 Polars wraps silently (`EXTRACT(MONTH FROM day) * 100` would be 44 in October).
 
 Reading files is impossible: the parser of an expression knows no table functions.
+Memory is bounded as well, for expressions come with model files: see `sql_bounds`.
 """
 
 import json
@@ -28,11 +29,22 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from assay.errors import InternalError, UserError, did_you_mean
+from assay.sql_bounds import Growth, expanded_size, text_growth
 from assay.table import Table
 
 MAX_EXPRESSION_CHARS = 4_000
 """Longest expression, in characters; a bound on what the parser must recurse into."""
 
+MAX_EXPRESSIONS = 1_000
+"""Most derived columns."""
+
+MAX_GROWTH = 1_000
+"""Longest text that expressions may make, in lengths of the cells it is made of."""
+
+MAX_LETTERS = 1_000_000
+"""What they may add to it, in letters."""
+
+_MAX_EXPANDED = 50_000  # words, once constructs that repeat what they read are written out
 _ROW_WISE_NODES = frozenset({"Column", "Literal", "BinaryExpr", "Cast", "Ternary", "Function"})
 _ROW_WISE_FAMILIES = frozenset({"ListExpr", "Pow", "StringExpr", "TemporalExpr", "Trigonometry"})
 _ROW_WISE_FUNCTIONS = frozenset(
@@ -132,6 +144,44 @@ def referenced_columns(expressions: Mapping[str, str]) -> set[str]:
     return names
 
 
+def check_growth(expressions: Mapping[str, str]) -> Growth:
+    """Refuse expressions whose text could take all memory.
+
+    Args:
+        expressions: {name of the new column: SQL expression}, as for `derive`.
+
+    Returns:
+        A bound on the longest text of them all.
+
+    Raises:
+        UserError: More than `MAX_EXPRESSIONS`, or one whose text could be longer than
+            `MAX_GROWTH` times its cells and `MAX_LETTERS`; as `referenced_columns`.
+    """
+    if len(expressions) > MAX_EXPRESSIONS:
+        raise UserError(
+            f"{len(expressions)} derived columns, more than {MAX_EXPRESSIONS}",
+            where="derive",
+            fix="Derive fewer, or put them into the table",
+        )
+    found: dict[str, Growth] = {}
+    for name, sql in expressions.items():
+        where = f"derived column {name!r} = {_shown(sql)}"
+        expression = _checked_expression(sql, where)
+        tree = json.loads(expression.meta.serialize(format="json"))
+        found[name] = text_growth(tree, found)
+        if found[name].factor > MAX_GROWTH or found[name].letters > MAX_LETTERS:
+            raise UserError(
+                "its text could grow without bound",
+                where=where,
+                fix=f"Keep it below {MAX_GROWTH} times its cells and {MAX_LETTERS} letters, "
+                "with constant lengths and replacements",
+            )
+    return Growth(
+        max((one.factor for one in found.values()), default=0.0),
+        max((one.letters for one in found.values()), default=0.0),
+    )
+
+
 def _evaluate(frame: pl.DataFrame, name: str, sql: str, where: str) -> pl.Series:
     expression = _checked_expression(sql, where)
     _check_columns(expression, frame.columns, where)
@@ -165,7 +215,12 @@ def _parse(sql: str) -> pl.Expr:
             f"the expression has {len(sql)} characters, more than {MAX_EXPRESSION_CHARS}",
             fix="Split it into several derived columns",
         )
-    clock = _CLOCK.search(_QUOTED.sub(" ", sql))
+    bare = _QUOTED.sub(" ", sql)
+    if expanded_size(bare) > _MAX_EXPANDED:
+        raise UserError(
+            "the expression nests too deeply", fix="Split it into several derived columns"
+        )
+    clock = _CLOCK.search(bare)
     if clock:
         raise UserError(
             f"{clock.group().rstrip('( ')!r} reads the clock: a row would change from day to day",

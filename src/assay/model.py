@@ -14,9 +14,8 @@ import numpy as np
 from assay.decide import HOWS, NO_LABEL, Decisions, How, cost_matrix
 from assay.encode import take_labelled
 from assay.errors import UserError, did_you_mean
-from assay.evaluate.drift import drift, is_same
-from assay.evaluate.promise import compare_with_promise
-from assay.evaluate.scores import evaluate_predictions
+from assay.evaluate.drift import drift
+from assay.evaluate.new_rows import judge_new_rows
 from assay.explain.answers import importance_for, reasons_for, stored_importance
 from assay.guard import row_flags
 from assay.ledger import Ledger
@@ -26,7 +25,6 @@ from assay.read import read_table
 from assay.read.cast import silently
 from assay.recipe import Recipe
 from assay.reference import Reference
-from assay.roles import group_numbers
 from assay.schema import Schema
 from assay.table import Table
 
@@ -157,17 +155,27 @@ class Model:
             labels[~has_label] = None
         return labels
 
-    def evaluate(self, table: object, *, sql: str = "") -> dict[str, Any]:
-        """Compare predictions with the classes in a table.
+    def evaluate(
+        self,
+        table: object,
+        *,
+        sql: str = "",
+        cost: Mapping[str, Mapping[str, float]] | np.ndarray | None = None,
+        where: str = "cost",
+    ) -> dict[str, Any]:
+        """Compare predictions and decisions with the classes in a table.
 
         Args:
             table: As for `predict`, with the target column.
-            sql: Query to run where the table is a database, instead of the recipe's.
+            sql: Query to run where the table is a database; that of the recipe is not.
+            cost: Costs instead of the model's, as for `decide`.
+            where: What the costs are called in messages.
 
         Returns:
-            Scores with bootstrap intervals, scores by class, the confusion matrix,
-            how they compare with what the training promised, and how far the table
-            has drifted from the training table, as plain data.
+            Scores with bootstrap intervals, scores by class, the confusion matrix, what
+            the decisions cost and did, how many rows are odd, how the scores compare with
+            what the training promised, and how far the table has drifted from the
+            training table, as plain data; see `evaluate.new_rows.judge_new_rows`.
 
         Raises:
             UserError: No target column, or a class that the model does not know.
@@ -176,28 +184,16 @@ class Model:
         labelled = read_table(table, self._reading(sql), ledger)
         missing = self.recipe.read.missing
         features, y = take_labelled(labelled, predictor.target, ledger, missing=missing)
-        proba = predictor.predict_proba(features)
-        classes = predictor.target.classes
-        judged = evaluate_predictions(
+        decides = cost is not None or predictor.decisions is not None
+        judged = judge_new_rows(
+            predictor,
+            features,
             y,
-            proba,
-            classes,
-            self.recipe.evaluate,
-            seed=self.recipe.seed,
-            groups=group_numbers(features, self.recipe),
+            decisions=self.deciding(cost=cost, where=where) if decides else None,
+            reference=self._contents.reference,
+            evaluation=self.evaluation,
         )
-        reference = self._contents.reference
-        is_learnt = (
-            reference is not None
-            and reference.n_rows == len(y)
-            and is_same(reference, self._cast(features))
-        )
-        return {
-            **judged,
-            "promise": compare_with_promise(judged, self.evaluation, is_learnt=is_learnt),
-            "drift": self.drift(features, proba),
-            "ledger": ledger.to_list(),
-        }
+        return {**judged, "ledger": ledger.to_list()}
 
     def flags(self, table: object) -> list[list[str]]:
         """Return what is odd about each row, as compared with the training table.
@@ -242,7 +238,7 @@ class Model:
 
     @property
     def importance(self) -> dict[str, Any]:
-        """How much each column matters, as measured while training.
+        """How much each column matters, as measured while training; "candidates" by name.
 
         Raises:
             UserError: None was measured.
@@ -262,7 +258,7 @@ class Model:
         Args:
             table: As for `evaluate`, best of rows that the model has not learnt from.
             columns: Raw columns to measure; by default all that are used.
-            sql: Query to run where the table is a database, instead of the recipe's.
+            sql: Query to run where the table is a database; that of the recipe is not.
 
         Returns:
             As `assay.explain.permutation_importance`, and what was noticed in "ledger".
@@ -327,21 +323,24 @@ class Model:
         """Return the bytes that `save` writes."""
         return pack(self._contents)
 
-    def report(self, path: str | Path, *, name: str = "") -> None:
+    def report(self, *paths: str | Path, name: str = "") -> None:
         """Write the report: a page that opens offline, or JSON, or a model card.
 
         Args:
-            path: Where; ".html", ".json" or ".md" tells which.
-            name: What the report calls the model's file; by default after `path`.
+            paths: Where; ".html", ".json" or ".md" tells which. Several are all rendered
+                before the first is written.
+            name: What the report calls the model's file; by default after the first path.
 
         Raises:
-            UserError: The name tells no format, or the place is not writable.
+            UserError: A name tells no format, or a place is not writable.
         """
-        from assay.report.write import choose_form, render_report, write_report
+        from assay.report.write import choose_form, render_reports, write_report
 
-        form = choose_form(None, path)
-        known = name or Path(path).with_suffix(".assay").name
-        write_report(path, render_report(self._contents, form, name=known))
+        forms = [choose_form(None, path) for path in paths]
+        known = name or (Path(paths[0]).with_suffix(".assay").name if paths else "")
+        texts = render_reports(self._contents, forms, name=known)
+        for path, text in zip(paths, texts, strict=True):
+            write_report(path, text)
 
     def filling_missing(self) -> "Model":
         """Return the same model, to which a column that is absent is all missing."""
@@ -365,7 +364,11 @@ class Model:
         return self._contents.reference
 
     def _reading(self, sql: str) -> ReadRecipe:
-        return self.recipe.read.model_copy(update={"sql": sql} if sql else {})
+        """Return how tables are read; a query inside a model file is never run.
+
+        Whoever made the file is not who asks the database.
+        """
+        return self.recipe.read.model_copy(update={"sql": sql})
 
     def read(self, table: object, ledger: Ledger | None = None, *, sql: str = "") -> Table:
         """Return a table as `predict` reads it, before columns are matched.
@@ -375,7 +378,7 @@ class Model:
         Args:
             table: As for `predict`.
             ledger: Told what the reader noticed.
-            sql: Query to run where the table is a database, instead of the recipe's.
+            sql: Query to run where the table is a database; that of the recipe is not.
 
         Raises:
             UserError: The table cannot be read, or some row of it cannot: the rows

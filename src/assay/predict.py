@@ -14,7 +14,7 @@ import numpy as np
 
 from assay.core import CoreGraph
 from assay.decide import Decisions
-from assay.derive import derive, referenced_columns
+from assay.derive import check_growth, derive, referenced_columns
 from assay.encode.arrays import Arrays
 from assay.encode.table_encoder import TableEncoder
 from assay.encode.target import TargetEncoder
@@ -69,6 +69,7 @@ class Preparation:
         kinds = [name for name in recipe.kinds if name != recipe.target]
         _check_names("kinds", kinds, names, recipe.target)
         _check_names("drop", recipe.drop, names, recipe.target)
+        check_growth(recipe.derive)
         read_by_expressions = referenced_columns(recipe.derive)
         unread = [name for name in recipe.drop if name not in read_by_expressions]
         raw_schema = _infer(raw.drop(unread), recipe, ledger, roles=roles or {})
@@ -160,7 +161,8 @@ def _derived(typed: Table, expressions: Mapping[str, str]) -> Table:
 
 
 def _infer(table: Table, recipe: Recipe, ledger: Ledger, *, roles: Mapping[str, str]) -> Schema:
-    known = {name: kind for name, kind in recipe.kinds.items() if name in table.names}
+    present = set(table.names)
+    known = {name: kind for name, kind in recipe.kinds.items() if name in present}
     own_recipe = recipe.model_copy(update={"kinds": known, "drop": ()})
     return infer_schema(table, own_recipe, ledger, roles=roles)
 

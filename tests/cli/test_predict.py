@@ -168,6 +168,16 @@ def test_sql_chooses_the_rows(run, model, fruit_database):
     assert "--sql and --record were both given" in refused.err
 
 
+def test_the_query_inside_a_model_is_not_run(run, fruit_database, quick, tmp_path):
+    query, path = "SELECT weight, colour, fruit FROM fruit", tmp_path / "m.assay"
+    trained = run("train", fruit_database, "--target", "fruit", "--sql", query, "-o", path, *quick)
+    assert trained.status == 0
+    refused = run("predict", path, fruit_database)
+    assert (refused.status, refused.out) == (2, "")
+    assert "--sql" in refused.err
+    assert run("predict", path, fruit_database, "--sql", query).status == 0
+
+
 def test_columns_that_lack_are_filled_on_demand_and_told(run, model, tmp_path):
     table, full = tmp_path / "narrow.csv", tmp_path / "full.csv"
     table.write_text("weight\n85.5\n140.5\n")

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from onnx import numpy_helper
 
-from assay.nn.graph import TREE_DOMAIN, GraphBuilder
+from assay.core import TREE_DOMAIN
+from assay.nn.graph import GraphBuilder
 
 
 @dataclass(frozen=True)

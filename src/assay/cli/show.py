@@ -15,13 +15,16 @@ def show(
     """Tell what a model file holds: its card."""
     from assay.cli.output import say, say_json
     from assay.cli.talk import talking
+    from assay.modelfile import telling_of
 
     with talking(is_quiet=is_quiet):
         card = make_card(model_path)
     if as_json:
         say_json(card)
         return
-    for line in _lines(card):
+    with telling_of(model_path):
+        lines = _lines(card)
+    for line in lines:
         say(line)
 
 
@@ -89,7 +92,9 @@ def _lines(card: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _calibration_words(calibration: Mapping[str, float]) -> str:
+def _calibration_words(calibration: Mapping[str, Any]) -> str:
+    if calibration.get("factors"):
+        return "probabilities calibrated by a factor and a shift of each class"
     if calibration["temperature"] == 1.0 and calibration["mix"] == 0.0:
         return "probabilities are not calibrated"
     return f"probabilities calibrated with temperature {calibration['temperature']:.3f}"

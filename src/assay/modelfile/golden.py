@@ -4,6 +4,7 @@ They are built from the columns' levels and quantiles, never copied from the
 table, so that a model file carries no person's record.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ import polars as pl
 
 from assay.encode.table_encoder import TableEncoder
 from assay.errors import InternalError
+from assay.modelfile.layout import MalformedError
+from assay.modelfile.plain import check_type
 from assay.predict import Predictor
 from assay.read.cast import silently
 from assay.schema import ColumnSpec, Kind
@@ -20,6 +23,67 @@ from assay.table import Table
 N_ROWS = 8
 GOLDEN_TOLERANCE = 1e-4  # processors round sums of products differently
 _DATES = [f"{year}-0{1 + idx}-1{idx} 0{idx}:30:00" for idx, year in enumerate(range(1985, 2025, 6))]
+
+
+@dataclass(frozen=True)
+class GoldenColumn:
+    """The cells of one raw column, one for each row."""
+
+    kind: Kind
+    cells: tuple[float | str | None, ...]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Golden rows as a model file holds them, typed.
+
+    Attributes:
+        columns: By name, in the order of the raw schema.
+        probabilities: For each row those of the classes.
+    """
+
+    columns: dict[str, GoldenColumn]
+    probabilities: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def from_dict(cls, data: object) -> "Golden":
+        """Rebuild from what `make_golden` returns.
+
+        Raises:
+            MalformedError: It is not that, or has another number of rows.
+        """
+        golden: Golden = check_type(cls, data, "the golden rows")
+        n_rows = len(golden.probabilities)
+        if n_rows != N_ROWS or golden.to_dict() != data:
+            raise MalformedError("the golden rows are not as assay makes them")
+        for column in golden.columns.values():
+            if len(column.cells) != n_rows or not _fits(column):
+                raise MalformedError("the golden rows have cells that do not fit their columns")
+        return golden
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "columns": {
+                name: {"kind": str(column.kind), "cells": list(column.cells)}
+                for name, column in self.columns.items()
+            },
+            "probabilities": [list(row) for row in self.probabilities],
+        }
+
+    @property
+    def longest(self) -> int:
+        """Bytes of all text cells of the longest row."""
+        rows = zip(*(column.cells for column in self.columns.values()), strict=True)
+        return max(
+            (sum(len(cell.encode()) for cell in row if isinstance(cell, str)) for row in rows),
+            default=0,
+        )
+
+
+def _fits(column: GoldenColumn) -> bool:
+    wanted = float if column.kind == Kind.NUMERIC else str
+    return all(cell is None or isinstance(cell, wanted) for cell in column.cells)
 
 
 def make_golden(predictor: Predictor, centers: dict[str, list[float]]) -> dict[str, Any]:
@@ -50,7 +114,7 @@ def golden_table(golden: dict[str, Any]) -> Table:
             series.append(pl.Series(name, cells, dtype=pl.Datetime("us")))
         else:
             series.append(pl.Series(name, column["cells"], dtype=pl.String))
-    return Table(pl.DataFrame(series), source="golden rows")
+    return Table(pl.DataFrame({one.name: one for one in series}), source="golden rows")
 
 
 def differs_by(predictor: Predictor, golden: dict[str, Any]) -> float:

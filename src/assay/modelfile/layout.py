@@ -27,6 +27,13 @@ OPTIONAL = (REFERENCE,)  # parts that files of earlier releases lack
 SEAL = b"assay-sha256:"  # the zip comment: this, then the digest of all bytes before it
 SEAL_LENGTH = len(SEAL) + 64
 
+MAX_FILE_BYTES = 1 << 33
+"""Largest model file that is opened."""
+
+
+class MalformedError(ValueError):
+    """A file that is sealed but not what `save` writes; says in words what is wrong."""
+
 
 @dataclass(frozen=True)
 class ModelContents:

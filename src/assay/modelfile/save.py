@@ -1,8 +1,6 @@
 """Write a model file: parts, their hashes, the seal; whole or not at all."""
 
 import hashlib
-import io
-import zipfile
 from pathlib import Path
 
 from safetensors.numpy import save
@@ -10,8 +8,11 @@ from safetensors.numpy import save
 from assay.errors import InternalError
 from assay.files import atomic_write
 from assay.modelfile import layout
+from assay.modelfile.archive import write_archive
+from assay.modelfile.core_check import array_widths, check_core
 from assay.modelfile.golden import check_difference, differs_by
-from assay.modelfile.layout import ModelContents, to_json
+from assay.modelfile.layout import MalformedError, ModelContents, to_json
+from assay.predict import Predictor
 from assay.version import __version__
 
 
@@ -33,6 +34,7 @@ def save_model(path: str | Path, contents: ModelContents) -> None:
 
 def pack(contents: ModelContents) -> bytes:
     """Return the bytes of a model file; equal contents give equal bytes."""
+    _check_graph(contents.predictor)
     parts = _parts(contents)
     if tuple(parts) not in (layout.PARTS, tuple(layout.required())):
         raise InternalError("the parts of the model file do not fit its layout")
@@ -45,20 +47,19 @@ def pack(contents: ModelContents) -> bytes:
             for name, part in parts.items()
         },
     }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, part in {layout.MANIFEST: to_json(manifest), **parts}.items():
-            archive.writestr(_entry(name), part)
-        archive.comment = layout.SEAL + b"0" * 64
-    body = buffer.getvalue()[: -layout.SEAL_LENGTH]
-    return body + layout.SEAL + hashlib.sha256(body).hexdigest().encode()
+    return write_archive({layout.MANIFEST: to_json(manifest), **parts})
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))  # no clock in the bytes
-    entry.create_system = 3
-    entry.external_attr = 0o644 << 16
-    return entry
+def _check_graph(predictor: Predictor) -> None:
+    """Write no core graph that `load` would refuse."""
+    try:
+        check_core(
+            predictor.graph,
+            array_widths(predictor.encoder),
+            n_classes=predictor.target.n_classes,
+        )
+    except MalformedError as error:
+        raise InternalError(f"the model could not be opened again: {error}") from None
 
 
 def _parts(contents: ModelContents) -> dict[str, bytes]:

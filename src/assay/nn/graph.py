@@ -12,12 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from assay.core import ROW_NUMBERS, TEXT_NUMBERS
-
-OPSET = 20
-TREE_OPSET = 5  # of ai.onnx.ml, which has the node TreeEnsemble
-IR_VERSION = 10
-TREE_DOMAIN = "ai.onnx.ml"
+from assay.core import IR_VERSION, OPSET, ROW_NUMBERS, TEXT_NUMBERS, TREE_DOMAIN, TREE_OPSET
 
 _ELEMENTS = {"numeric": TensorProto.FLOAT, "codes": TensorProto.INT32, "text": TensorProto.INT32}
 
