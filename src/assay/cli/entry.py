@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 DONE, BUG, MISUSE, INTERRUPTED = 0, 1, 2, 130
+_LONGEST_LINE = 4_000  # a name of a column may fill a book
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -32,6 +33,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # again, while the first was told
         return INTERRUPTED
     finally:
+        _drop_unheard()
         if args is None:
             _end_at_interrupt()
 
@@ -73,6 +75,15 @@ def _end_at_interrupt() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _drop_unheard() -> None:
+    """Drop talk that standard error did not take, or Python would end with status 120."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        _leave_quietly(sys.stderr)
+
+
 def _tolerate_unprintable() -> None:
     """Let a terminal that lacks a character show its number rather than fail."""
     for stream in (sys.stdout, sys.stderr):
@@ -105,14 +116,32 @@ def _report(error: Exception) -> int:
 
         traceback.print_exception(error)
     if isinstance(error, UserError):
-        return _tell(str(error), MISUSE)
+        return _tell(f"{error}{_notes(error)}", MISUSE)
+    if hasattr(error, "exit_status"):  # a training that was told to stop
+        return _tell(str(error), int(error.exit_status))
+    if isinstance(error, OSError | MemoryError):
+        return _tell(f"{_machine_line(error)}{_notes(error)}", MISUSE)
     if hasattr(error, "format_message"):  # typer's usage errors, whichever its version
         return _tell(_usage_line(error), MISUSE)
     if type(error).__name__ == "Abort":
         return _tell("interrupted", INTERRUPTED)
     what = str(error) if isinstance(error, InternalError) else _described(error)
     hint = "Set ASSAY_DEBUG=1 to see where, and please report it."
-    return _tell(f"internal error: {what.rstrip('.')}. {hint}", BUG)
+    return _tell(f"internal error: {what.rstrip('.')}. {hint}{_notes(error)}", BUG)
+
+
+def _notes(error: Exception) -> str:
+    """Return what was added on the way here, such as how to go on."""
+    notes = (note[:1].upper() + note[1:] for note in getattr(error, "__notes__", ()))
+    return "".join(f" {note}" for note in notes)  # no stop behind what will be copied
+
+
+def _machine_line(error: OSError | MemoryError) -> str:
+    """Return what the machine refused: a full or broken disk, too little memory."""
+    if isinstance(error, MemoryError):
+        return "memory ran out. Free some, or give a smaller table."
+    where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return f"{where}cannot read or write: {error.strerror or error}. Look after the disk."
 
 
 def _described(error: Exception) -> str:
@@ -130,11 +159,11 @@ def _usage_line(error: Exception) -> str:
 
 def _tell(message: str, status: int) -> int:
     """Write one line on standard error, whatever is in the message."""
-    from assay.cli.output import one_line
+    from assay.report.wording import shortened
 
     if sys.stderr is not None:
         try:
-            sys.stderr.write(f"assay: {one_line(message)}\n")
+            sys.stderr.write(f"assay: {shortened(message, _LONGEST_LINE)}\n")
             sys.stderr.flush()
         except (OSError, ValueError):
             pass  # nobody listens; the status still tells

@@ -1,5 +1,6 @@
 """Standard output for data, standard error for talk, and files written whole."""
 
+import contextlib
 import io
 import json
 import sys
@@ -44,7 +45,13 @@ def say(text: str = "", *, is_aside: bool = False) -> None:
 
 def tell(text: str) -> None:
     """Write a line of talk on standard error."""
-    typer.echo(f"assay: {one_line(text)}", err=True)
+    murmur(f"assay: {one_line(text)}")
+
+
+def murmur(text: str) -> None:
+    """Write a line on standard error; where that is full or gone, the work goes on."""
+    with contextlib.suppress(OSError):
+        typer.echo(text, err=True)
 
 
 def is_terminal() -> bool:
@@ -99,20 +106,13 @@ def check_destination(out: str | Path, *, inputs: tuple[object, ...]) -> None:
         inputs: What is read; the file may be none of these.
 
     Raises:
-        UserError: The file is one of the inputs, a folder or a device, or its folder is
-            absent.
+        UserError: The file is one of the inputs, or `files.check_writable` refuses it.
     """
-    target = Path(out)
-    if target.is_dir():
-        raise UserError("is a folder", where=str(out), fix="Give the name of a file")
-    if target.exists() and not target.is_file():
-        raise UserError("is no ordinary file", where=str(out), fix="Give the name of a file")
-    folder = target.parent
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "there is no such folder"
-        raise UserError(what, where=str(folder), fix="Make it first, or choose another place")
+    from assay.files import check_writable
+
+    target = check_writable(out)
     for source in inputs:
-        if isinstance(source, str | Path) and _is_same(target, Path(source)):
+        if isinstance(source, str | Path) and _is_same(target, _file_of(source)):
             raise UserError(
                 "would overwrite what is read", where=str(out), fix="Choose another name with -o"
             )
@@ -190,6 +190,13 @@ def _encoded(frame: "pl.DataFrame", kind: Format, *, is_first: bool) -> bytes:
     else:
         frame.write_csv(buffer, include_header=is_first)
     return buffer.getvalue()
+
+
+def _file_of(source: str | Path) -> Path:
+    """Return the file that is read, which a database URL may name."""
+    from assay.read.database import file_of_url
+
+    return (file_of_url(source) if isinstance(source, str) else None) or Path(source)
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -1,5 +1,6 @@
 """The verb `predict`: a model file and rows in, labels and probabilities out."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.choices import (
+    ExcelSafeOption,
     FillMissingOption,
     JsonOption,
     ModelArgument,
@@ -62,6 +64,7 @@ def predict(
             "cells that do not fit their column are then missing.",
         ),
     ] = False,
+    is_excel_safe: ExcelSafeOption = False,
     as_json: JsonOption = False,
     is_quiet: QuietOption = False,
 ) -> None:
@@ -74,11 +77,14 @@ def predict(
     from assay.cli.decided import choose_decisions, decided
     from assay.cli.guarded import guard_rows
     from assay.cli.output import check_destination, choose_format, say_json, write_frame
+    from assay.cli.spreadsheet import check_is_csv, spreadsheet_safe
     from assay.cli.talk import talking
 
     _check_rows_given(table, record, sql)
     out = None if output == "-" else output
     kind = choose_format(out, format_name, is_json=as_json)
+    if is_excel_safe:
+        check_is_csv(kind)
     if out is not None:
         check_destination(out, inputs=(model_path, table, cost))
 
@@ -100,7 +106,8 @@ def predict(
         say_json(answers if record.lstrip().startswith("[") else answers[0])
         return
     frame = predictions(model, rows, outcome, split_names(columns))
-    write_frame(frame if kind != "csv" else _flat(frame), out, kind)
+    frame = frame if kind != "csv" else _flat(frame)
+    write_frame(spreadsheet_safe(frame) if is_excel_safe else frame, out, kind)
 
 
 def _check_rows_given(table: str | None, record: str | None, sql: str | None) -> None:
@@ -164,7 +171,7 @@ def read_rows(model: "Model", source: str, talk: "Talk", *, sql: str = "") -> "T
         model: Tells how to read.
         source: A path, "-" for standard input, or a database URL.
         talk: Is told.
-        sql: Query to run where the table is a database, instead of the recipe's.
+        sql: Query to run where the table is a database; that of the recipe is not.
 
     Raises:
         UserError: The table cannot be read, or some row of it cannot.
@@ -240,7 +247,7 @@ def predictions(
             fix = "Give --decide set as well" if name == SET else near
             raise UserError(f"there is no column {name!r}", where="--columns", fix=fix)
     _check_distinct([one.name for one in series])
-    return pl.DataFrame(series)
+    return pl.DataFrame({one.name: one for one in series})
 
 
 def _flat(frame: "pl.DataFrame") -> "pl.DataFrame":
@@ -275,8 +282,8 @@ def _verbatim(column: "pl.Series") -> "pl.Series":
 
 
 def _check_distinct(names: Sequence[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise UserError(
                 f"two columns would be called {name!r}", where="--columns", fix="Leave one out"
             )

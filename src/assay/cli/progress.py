@@ -1,13 +1,13 @@
 """How a training goes on, told on standard error: a bar for a person, lines for a log."""
 
+import contextlib
 import math
 import sys
 import time
-from typing import TYPE_CHECKING, Protocol
-
-import typer
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from assay.amounts import duration_text
+from assay.cli.output import murmur
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -38,10 +38,35 @@ def make_reporter(*, is_quiet: bool) -> Reporter:
     if sys.stderr.isatty():
         from rich.console import Console
 
-        console = Console(stderr=True)
+        console = Console(file=cast(IO[str], Unheard(sys.stderr)))
         if not console.is_dumb_terminal:
             return Bar(console_progress(console))
     return Lines()
+
+
+class Unheard:
+    """A stream that may vanish, as a terminal does when its line is cut.
+
+    Args:
+        stream: Is written to; what it does not take is dropped, and the training goes on.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text, or drop it."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back, or drop it."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def spacing(n_epochs: int, most: int = _MOST_LINES) -> int:
@@ -102,7 +127,7 @@ class Lines:
         )
         if epoch == 1 or epoch == n_epochs or epoch % spacing(n_epochs) == 0:
             self._held_back = ""
-            typer.echo(line, err=True)
+            murmur(line)
         else:
             self._held_back = line
 
@@ -115,18 +140,18 @@ class Lines:
             return
         if self._early:
             elapsed = duration_text(self._stage_s - self._start_s)
-            typer.echo(f"{' and '.join(self._early)}: {elapsed}", err=True)
+            murmur(f"{' and '.join(self._early)}: {elapsed}")
             self._early.clear()
-        typer.echo(name, err=True)
+        murmur(name)
 
     def on_plan(self, text: str) -> None:
         """Write the plan."""
-        typer.echo(text, err=True)
+        murmur(text)
 
     def close(self) -> None:
         """Write the epoch held back, if any."""
         if self._held_back:
-            typer.echo(self._held_back, err=True)
+            murmur(self._held_back)
         self._held_back = ""
 
 

@@ -209,7 +209,7 @@ def _values(series: pl.Series, part: NumericPart) -> np.ndarray:
     """Return numbers or a part of dates, shape (N,), float64, NaN where missing."""
     if part != "value":
         return date_part(series, part)
-    values = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    values = series.cast(pl.Float64).to_numpy()  # NaN where null
     return np.where(np.isinf(values), np.nan, values)  # infinite counts as missing
 
 

@@ -44,7 +44,7 @@ def alike_columns(rows: Table, columns: Sequence[str]) -> list[tuple[str, ...]]:
     """
     frame = rows.frame.head(_MOST_ROWS_WIDE) if len(columns) > _WIDE else rows.frame
     cells = [frame.get_column(name) for name in columns]
-    frame = pl.DataFrame([one for one in cells if _n_varied(one) >= _LEAST_VARIED])
+    frame = pl.DataFrame({one.name: one for one in cells if _n_varied(one) >= _LEAST_VARIED})
     leader: dict[str, str] = {}
     partners = _by_ranks(frame)
     for name, others in _by_levels(frame).items():

@@ -93,8 +93,9 @@ class Subject:
             UserError: None at all, or one that no prediction looks at.
         """
         chosen = list(dict.fromkeys(names))
+        known = set(self.columns)
         for name in chosen:
-            if name not in self.columns:
+            if name not in known:
                 what = f"the model does not look at a column {name!r}"
                 raise UserError(what, fix=did_you_mean(name, self.columns))
         if not chosen:
@@ -119,8 +120,11 @@ def used_columns(preparation: Preparation) -> tuple[str, ...]:
 
 
 def columns_of(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
-    """Return some columns by their very names; `select` takes "^x$" for a pattern."""
-    return pl.DataFrame([frame.get_column(name) for name in names])
+    """Return some columns by their very names; `select` takes "^x$" for a pattern.
+
+    A list of columns would not do: Polars calls one without a name "column_0" there.
+    """
+    return pl.DataFrame({name: frame.get_column(name) for name in names})
 
 
 def with_cells(rows: Table, columns: Iterable[pl.Series]) -> Table:

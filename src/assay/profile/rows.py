@@ -148,7 +148,7 @@ class Rows:
     @cached_property
     def hashes(self) -> NDArray[np.uint64]:
         """Of the features of each row, (N,): equal for copies."""
-        frame = pl.DataFrame([column.series for column in self.columns])
+        frame = pl.DataFrame({str(at): one.series for at, one in enumerate(self.columns)})
         hashes: NDArray[np.uint64] = frame.hash_rows().to_numpy()
         return hashes
 
