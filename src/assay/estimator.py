@@ -18,6 +18,7 @@ from assay.modelfile import ModelContents, load_model, make_golden
 from assay.read import read_table
 from assay.recipe import Recipe
 from assay.recipes import load_recipe, recipe_names
+from assay.run_folder import DEFAULT_EVERY_S, RunFolder, at_work, open_run
 from assay.table import Table
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def train(
     options: Mapping[str, Any] | None = None,
     observer: "Observer | None" = None,
     start_s: float | None = None,
+    run: "str | Path | RunFolder | None" = None,
+    checkpoint_every: float = DEFAULT_EVERY_S,
+    resume: bool = False,
 ) -> Model:
     """Train and judge a classifier.
 
@@ -47,6 +51,12 @@ def train(
         options: Changes to the recipe, such as {"train.epochs": 100}.
         observer: Is told after each epoch.
         start_s: When the work began, by `time.monotonic`, for `train.time`; None for now.
+        run: A folder where finished work is kept, so that a training that was killed can
+            go on; removed when this returns. None: nothing is kept. A run that was opened
+            by the caller stays with it.
+        checkpoint_every: Seconds between checkpoints.
+        resume: Whether to go on with the training in `run`, to the same bytes; begins
+            where there is none. An unfinished one is an error otherwise.
 
     Returns:
         The trained model; its `evaluation` holds the scores.
@@ -62,9 +72,6 @@ def train(
         ['no', 'yes']
     """
     start_s = time.monotonic() if start_s is None else start_s
-    from assay.pipeline import run
-    from assay.training.history import Silent
-
     chosen = choose_recipe(recipe, table)
     chosen = chosen.with_options(options or {})
     if isinstance(target, str):
@@ -73,7 +80,44 @@ def train(
     else:
         source = _with_target(table, target, chosen)
         chosen = chosen.with_options({"target": _TARGET})
-    trained = run(source, chosen, test_source=test, observer=observer or Silent(), start_s=start_s)
+    if run is None or isinstance(run, RunFolder):
+        return _train(source, chosen, test, observer, start_s=start_s, folder=run)
+    folder = open_run(
+        run,
+        recipe=chosen.to_toml(),
+        start="resume" if resume else "new",
+        every_s=checkpoint_every,
+        start_s=start_s,
+    )
+    with at_work(folder):
+        return _train(source, chosen, test, observer, start_s=start_s, folder=folder)
+
+
+def _train(
+    source: object,
+    recipe: Recipe,
+    test: object | None,
+    observer: "Observer | None",
+    *,
+    start_s: float,
+    folder: RunFolder | None,
+) -> Model:
+    from assay.pipeline import run
+    from assay.training.history import Silent
+
+    try:
+        trained = run(
+            source,
+            recipe,
+            test_source=test,
+            observer=observer or Silent(),
+            start_s=start_s - (0.0 if folder is None else folder.earlier_s),
+            folder=folder,
+        )
+    except UserError as error:
+        if folder is not None:
+            folder.note_failure(error)
+        raise
     return Model(
         ModelContents(
             predictor=trained.predictor,

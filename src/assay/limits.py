@@ -5,22 +5,20 @@ within `train.time` and `train.memory`, and entries in the ledger for what it la
 Without budgets nothing is left out, and no clock is looked at.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from assay.amounts import duration_text, size_text
 from assay.candidates import NAMES, measure_seconds
-from assay.candidates.blend import fitted_rows
-from assay.candidates.boosting import MAX_CELLS, MOST_CLASSES
-from assay.evaluate.contest import DRAWS
-from assay.evaluate.cost import affordable, comparison_seconds, evaluation_seconds
+from assay.candidates.boosting import MOST_CLASSES
+from assay.candidates.needs import CandidateNeeds
 from assay.evaluate.population import LEARNT_ROWS
 from assay.ledger import Ledger
 from assay.machine import peak_bytes, physical_bytes, resident_bytes
 from assay.options import CandidateName, EvaluateRecipe
 from assay.recipe import Recipe
+from assay.reserve import ENDING_S, SLACK, Judging
 from assay.samples import Samples
 from assay.training.budget import (
     LEAST_EPOCHS,
@@ -30,6 +28,8 @@ from assay.training.budget import (
     TimeBudget,
     allot,
 )
+from assay.training.checkpoint import Keeper
+from assay.training.decisions import Decisions, LeftOut, TimePlan
 from assay.training.history import History
 from assay.training.memory import Fitted, Needs, fit_into, too_large
 from assay.training.plan import Pacer, Plan
@@ -37,13 +37,8 @@ from assay.training.rehearsal import Pace, measure_pace
 from assay.training.rows import CACHE_BYTES
 from assay.training.setup import Setup, first_members, of_members, random_part, set_up
 
-_SLACK = 1.25  # of estimated seconds, for what a busy machine adds
-_ENDING_S = 1.6  # the graph, golden rows, the file, its summary and the report
-_ENDING_BYTES_S = 30e6  # bytes of weights a second that become a graph and a file
 _CANDIDATES_SHARE = 0.25  # of the time left, that simpler models may take
 _LEAST_CANDIDATES_S = 3.0  # to load what fits them, and to measure
-_CANDIDATE_BYTES = 150 << 20  # of code, and of predictions
-_CANDIDATE_CELL_BYTES = 20  # float64, float32 and bins of each number that a fit sees
 _EXPLAINING_SHARE = 0.05  # of the whole time, that explanations may take
 _MOST_EXPLAINING_S = 5.0
 _LEAST_EXPLAINING_S = 0.3
@@ -76,11 +71,16 @@ class Limits:
         recipe: All choices.
         time: What is left of `train.time`, or None without.
         ledger: Told what is left out.
+        keeper: Keeps what budgets decide for later attempts, which decide the same.
     """
 
-    def __init__(self, recipe: Recipe, time: TimeBudget | None, ledger: Ledger) -> None:
+    def __init__(
+        self, recipe: Recipe, time: TimeBudget | None, ledger: Ledger, keeper: Keeper | None = None
+    ) -> None:
         self._recipe = recipe
         self._time = time
+        has_budget = time is not None or recipe.train.memory_bytes is not None
+        self._decisions = Decisions(keeper if has_budget else None)
         self._ledger = ledger
         self._fitted = Fitted(1, CACHE_BYTES, 0)
         self._n_wanted = 0
@@ -97,9 +97,14 @@ class Limits:
         Raises:
             UserError: Not even one repeat fits; the message tells what would do.
         """
-        if self._time is not None and self._time.left_s < LEAST_S:
+        is_begun = self._decisions.has_begun()
+        if self._time is not None and self._time.left_s < LEAST_S and not is_begun:
             raise self._time.too_small(LEAST_S, "reading the table")
-        self._fitted = fitted = self._within_memory(samples)
+        fitted = self._decisions.recall("memory", Fitted)
+        if fitted is None:
+            fitted = self._decisions.keep("memory", self._within_memory(samples))
+        self._fitted, self.estimated_bytes = fitted, fitted.peak_bytes
+        self._tell_cache(samples, fitted)
         self._n_wanted = len(samples.split.train)
         if fitted.n_repeats < samples.split.n_repeats:
             samples = self._fewer_repeats(samples, fitted.n_repeats, "train.memory")
@@ -113,7 +118,7 @@ class Limits:
         Args:
             setup: As `set_up` returned it.
         """
-        model, time = self._recipe.model, self._time
+        model = self._recipe.model
         kept = [name for name in NAMES if name == model.prefer]
         others = [name for name in NAMES if name in model.candidates and name not in kept]
         if not setup.samples.split.validation.any():  # nothing to compare by
@@ -123,15 +128,23 @@ class Limits:
             self._ledger.add("boosting not compared", where="candidates", why=why,
                              undo="model.prefer")  # fmt: skip
             others.remove("boosting")
-        n_cells = setup.samples.split.train.sum(axis=1).max() * _n_columns(setup)
-        n_bytes = _CANDIDATE_BYTES + _CANDIDATE_CELL_BYTES * min(int(n_cells), MAX_CELLS)
+        left_out = self._decisions.recall("candidates", LeftOut)
+        if left_out is None:
+            left_out = self._decisions.keep("candidates", self._left_out(setup, others))
+        self._tell_left_out(left_out)
+        kept += [name for name in others if name not in left_out.names]
+        return tuple(name for name in NAMES if name in kept)
+
+    def _left_out(self, setup: Setup, names: list[CandidateName]) -> LeftOut:
+        """Return which of the models do not fit into the budgets."""
+        n_bytes = CandidateNeeds.of(setup.samples).fitting_bytes()
         budget = self._recipe.train.memory_bytes
         if budget is not None and resident_bytes() + n_bytes > budget:
-            self._tell_left_out(others, "train.memory")
-            others = []
-        if time is not None and others:
-            others = self._in_time(setup, time, others)
-        return tuple(name for name in NAMES if name in (*kept, *others))
+            return LeftOut(tuple(names), "train.memory")
+        if self._time is None or not names:
+            return LeftOut()
+        fitting = self._in_time(setup, self._time, names)
+        return LeftOut(tuple(name for name in names if name not in fitting), "train.time")
 
     def _in_time(
         self, setup: Setup, time: TimeBudget, names: list[CandidateName]
@@ -141,15 +154,14 @@ class Limits:
         if left_s >= _LEAST_CANDIDATES_S:
             needed = measure_seconds(setup, self._recipe, time.clock, names=tuple(names))
             for name in sorted(names, key=lambda name: needed[name]):
-                if _SLACK * needed[name] <= left_s:
-                    left_s -= _SLACK * needed[name]
+                if SLACK * needed[name] <= left_s:
+                    left_s -= SLACK * needed[name]
                     kept.append(name)
-        self._tell_left_out([name for name in names if name not in kept], "train.time")
         return kept
 
-    def _tell_left_out(self, names: Sequence[str], option: str) -> None:
-        train = self._recipe.train
-        for name in names:
+    def _tell_left_out(self, left_out: LeftOut) -> None:
+        train, option = self._recipe.train, left_out.option
+        for name in left_out.names:
             self._ledger.add(
                 f"{name} not compared",
                 where="candidates",
@@ -187,6 +199,7 @@ class Limits:
             raise too_large(reading, recipe, what="to read and encode the table")
         needs, split = Needs.of(samples, recipe), samples.split
         held, n_members = resident_bytes(), len(split.train)
+        held += CandidateNeeds.of(samples).shipping_bytes(recipe.model.candidates)
         peak = held + needs.peak_bytes(n_members, most_cached=CACHE_BYTES)
         self.estimated_bytes = peak
         if budget is None:
@@ -203,15 +216,19 @@ class Limits:
         if fitted is None:
             least = needs.peak_bytes(n_members // split.n_repeats, most_cached=0)
             raise too_large(held + least, recipe)
-        self.estimated_bytes = fitted.peak_bytes
-        if fitted.cache_bytes < CACHE_BYTES and needs.cache_bytes(n_members) <= CACHE_BYTES:
+        return fitted
+
+    def _tell_cache(self, samples: Samples, fitted: Fitted) -> None:
+        if fitted.cache_bytes == CACHE_BYTES:
+            return
+        n_members = len(samples.split.train)
+        if Needs.of(samples, self._recipe).cache_bytes(n_members) <= CACHE_BYTES:
             self._ledger.add(
                 "inputs encoded anew for every batch",
                 where="training",
-                why=f"kept in memory they would exceed {recipe.train.memory}",
+                why=f"kept in memory they would exceed {self._recipe.train.memory}",
                 undo="train.memory",
             )
-        return fitted
 
     def _fewer_repeats(self, samples: Samples, n_repeats: int, option: str) -> Samples:
         kept = of_members(samples, first_members(samples, n_repeats))
@@ -226,41 +243,65 @@ class Limits:
         return kept
 
     def _within_time(self, setup: Setup, plan: Plan, time: TimeBudget, *, n_test: int) -> Prepared:
-        train, device = self._recipe.train, setup.lesson.rows.device
+        made = self._decisions.recall("plan", TimePlan) if self._decisions.has_begun() else None
+        if made is None:
+            setup, decided = self._divide(setup, plan, time, n_test=n_test)
+            made = self._decisions.keep("plan", decided)
+        elif made.n_members < len(setup.samples.split.train):
+            setup = self._set_up_fewer(setup, made.n_members)
+        setup = self._fewer_validated(setup, made.n_validated)
+        evaluate = self._recipe.evaluate.model_copy(update={"bootstrap": made.bootstrap})
+        self._tell_draws(evaluate, time)
+        pacer = Pacer(plan, time.deadline(made.reserve_s), is_pressed=made.is_pressed)
+        return Prepared(setup, pacer, evaluate, made.n_learnt, (made.told,))
+
+    def _divide(
+        self, setup: Setup, plan: Plan, time: TimeBudget, *, n_test: int
+    ) -> tuple[Setup, TimePlan]:
+        """Measure the pace and divide the time left; return the members it suffices for."""
         pace = measure_pace(
             setup.network,
             setup.lesson,
-            train,
+            self._recipe.train,
             plan,
             clock=time.clock,
             most_s=MEASURING_SHARE * max(time.left_s, 0.0),
         )
         judging = self._judging(setup, pace, time, n_test=n_test)
         allotment = self._allot(setup, plan, pace, time, judging)
-        n_repeats = setup.samples.split.n_repeats
+        n_members, n_repeats = len(setup.samples.split.train), setup.samples.split.n_repeats
         share = allotment.n_epochs / min(plan.n_epochs, LEAST_EPOCHS)
         if share < 1.0 and n_repeats > 1:
-            samples = self._fewer_repeats(setup.samples, int(share * n_repeats), "train.time")
-            pace = pace.of_share(len(samples.split.train) / len(setup.samples.split.train))
-            cache_bytes = self._fitted.cache_bytes
-            setup = set_up(samples, self._recipe, device, cache_bytes=cache_bytes)
+            n_fewer = len(first_members(setup.samples, int(share * n_repeats)))
+            setup = self._set_up_fewer(setup, n_fewer)
+            pace = pace.of_share(n_fewer / n_members)
             judging = self._judging(setup, pace, time, n_test=n_test)
             allotment = self._allot(setup, plan, pace, time, judging)
         if not allotment.suffices:
             raise time.too_small(allotment.needed_s, "all before training")
-        setup = self._fewer_validated(setup, allotment.n_validated)
-        evaluate = judging.recipe(allotment.n_validated)
-        self._tell_draws(evaluate, time)
-        is_pressed = allotment.n_epochs < plan.n_epochs
-        pacer = Pacer(plan, time.deadline(allotment.reserve_s), is_pressed=is_pressed)
-        n_learnt = judging.n_learnt(allotment.n_validated)
-        return Prepared(setup, pacer, evaluate, n_learnt, (_told(allotment, plan, time.text),))
+        n_validated = allotment.n_validated
+        return setup, TimePlan(
+            n_members=len(setup.samples.split.train),
+            n_validated=n_validated,
+            n_learnt=judging.n_learnt(n_validated),
+            bootstrap=judging.recipe(n_validated).bootstrap,
+            reserve_s=allotment.reserve_s,
+            is_pressed=allotment.n_epochs < plan.n_epochs,
+            told=_told(allotment, plan, time.text),
+        )
 
-    def _judging(self, setup: Setup, pace: Pace, time: TimeBudget, *, n_test: int) -> "_Judging":
+    def _set_up_fewer(self, setup: Setup, n_members: int) -> Setup:
+        """Make the population anew with its first members, whole repeats of the folds."""
+        samples, device = setup.samples, setup.lesson.rows.device
+        n_repeats = samples.split.n_repeats * n_members // len(samples.split.train)
+        samples = self._fewer_repeats(samples, n_repeats, "train.time")
+        return set_up(samples, self._recipe, device, cache_bytes=self._fitted.cache_bytes)
+
+    def _judging(self, setup: Setup, pace: Pace, time: TimeBudget, *, n_test: int) -> Judging:
         n_rivals = len(self._recipe.model.candidates)
         most_s = _STATISTICS_SHARE * max(time.left_s, 0.0)
         evaluate, explaining_s = self._recipe.evaluate, _explaining_s(time)
-        return _Judging(setup, pace, evaluate, n_test, n_rivals, most_s, explaining_s)
+        return Judging(setup, pace, evaluate, n_test, n_rivals, most_s, explaining_s)
 
     def _tell_draws(self, evaluate: EvaluateRecipe, time: TimeBudget) -> None:
         wanted = self._recipe.evaluate.bootstrap
@@ -286,7 +327,7 @@ class Limits:
         return replace(setup, lesson=replace(lesson, validation=sample))
 
     def _allot(
-        self, setup: Setup, plan: Plan, pace: Pace, time: TimeBudget, judging: "_Judging"
+        self, setup: Setup, plan: Plan, pace: Pace, time: TimeBudget, judging: Judging
     ) -> Allotment:
         return allot(
             time.left_s,
@@ -301,7 +342,7 @@ class Limits:
         """Return the seconds that explanations may take now; None for no limit."""
         if self._time is None:
             return None
-        return min(_explaining_s(self._time), self._time.left_s - _ENDING_S)
+        return min(_explaining_s(self._time), self._time.left_s - ENDING_S)
 
     def tell_explaining(self, most_s: float | None) -> bool:
         """Return whether there is time for explanations, and tell the ledger if not."""
@@ -326,57 +367,8 @@ class Limits:
             )
 
 
-@dataclass(frozen=True)
-class _Judging:
-    """How long evaluating and saving take, by the rows that each member is judged on."""
-
-    setup: Setup
-    pace: Pace
-    wanted: EvaluateRecipe
-    n_test: int
-    n_rivals: int
-    most_s: float  # that resamples may take
-    explaining_s: float  # that explanations may take
-
-    def recipe(self, n_validated: int) -> EvaluateRecipe:
-        """Return the section [evaluate] with as many resamples as time allows."""
-        n_rows = max(self._n_judged(n_validated), self.n_test)
-        return affordable(self.wanted, n_rows, self.setup.network.n_classes, most_s=self.most_s)
-
-    def seconds(self, n_validated: int) -> float:
-        """Return about how long it takes."""
-        network, n_judged = self.setup.network, self._n_judged(n_validated)
-        recipe, n_classes = self.recipe(n_validated), network.n_classes
-        n_fitted = fitted_rows(n_judged, n_classes) if n_judged else 0
-        n_learnt = min(max(self.setup.lesson.train.counts), self.n_learnt(n_validated))
-        n_predicted = network.n_members * (2 * n_validated + n_learnt + 2 * self.n_test)
-        n_bytes = sum(4 * part.numel() for part in network.parameters())
-        total = n_predicted * self.pace.row_s + n_bytes / _ENDING_BYTES_S
-        total += evaluation_seconds(n_judged, n_classes, recipe, n_fitted=n_fitted)
-        total += evaluation_seconds(self.n_test, n_classes, recipe)
-        n_candidates = 2 + self.n_rivals
-        total += comparison_seconds(
-            n_judged, n_classes, n_candidates=n_candidates, n_resamples=min(recipe.bootstrap, DRAWS)
-        )
-        return _SLACK * total + self.explaining_s + _ENDING_S
-
-    def n_learnt(self, n_validated: int) -> int:
-        """Return on how many rows learnt from a member is scored."""
-        is_whole = n_validated == self.setup.lesson.validation.row_idx.shape[1]
-        return LEARNT_ROWS if is_whole else min(LEARNT_ROWS, n_validated)
-
-    def _n_judged(self, n_validated: int) -> int:
-        n_left_out = int(self.setup.samples.split.validation.any(axis=0).sum())
-        return min(n_left_out, self.setup.network.n_members * n_validated)
-
-
 def _explaining_s(time: TimeBudget) -> float:
     return min(_EXPLAINING_SHARE * time.total_s, _MOST_EXPLAINING_S)
-
-
-def _n_columns(setup: Setup) -> int:
-    arrays = setup.samples.arrays
-    return int(arrays.numeric.shape[1] + 2 * arrays.codes.shape[1] + arrays.text.shape[1] // 64)
 
 
 def _told(allotment: Allotment, plan: Plan, budget: str) -> str:

@@ -8,10 +8,13 @@ import time
 import numpy as np
 
 from assay.candidates import Rival, fit_rivals
+from assay.fingerprint import confirm, held_out_of, settings_of, table_of
 from assay.judging import Trained, judge_training
 from assay.ledger import Ledger
 from assay.limits import Limits, Prepared
+from assay.machine import give_back
 from assay.recipe import Recipe
+from assay.run_folder import RunFolder
 from assay.samples import Samples, read_samples, read_test
 from assay.training.budget import TimeBudget
 from assay.training.device import choose_device
@@ -30,6 +33,7 @@ def run(
     observer: Observer,
     start_s: float | None = None,
     clock: Clock = time.monotonic,
+    folder: RunFolder | None = None,
 ) -> Trained:
     """Train, judge and assemble a classifier.
 
@@ -40,40 +44,54 @@ def run(
         observer: Is told how it goes on.
         start_s: When the work began, by `clock`, for `train.time`; None for now.
         clock: Asked for the time where there is a budget of it.
+        folder: Where finished work is kept, and that of an earlier attempt found; the
+            outcome is the same.
 
     Raises:
         UserError: Anything about the data or the recipe that the caller can mend.
     """
     device = choose_device(recipe.train.device)
     ledger = Ledger()
+    if folder is not None:
+        confirm(folder, "settings", settings_of(recipe, device))
     budget = None
     if recipe.train.time:
         budget = TimeBudget(recipe.train.time, clock() if start_s is None else start_s, clock)
-    limits = Limits(recipe, budget, ledger)
+    limits = Limits(recipe, budget, ledger, folder)
     with telling_when_out_of_memory(lambda: limits.estimated_bytes):
         observer.on_stage("reading")
         check_source(source, recipe)
         samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)
+        if folder is not None:
+            confirm(folder, "table", table_of(source, samples, ledger))
         test = None if test_source is None else read_test(test_source, samples, recipe, ledger)
         n_test = int(samples.split.test.sum()) if test is None else len(test.y)
+        if folder is not None:
+            confirm(folder, "test", None if test is None else held_out_of(test_source, test))
+            folder.confirmed()
         setup = limits.set_up(samples, device)
         del samples
 
-        rivals = _fit_rivals(setup, recipe, limits, ledger, observer)
+        rivals = _fit_rivals(setup, recipe, limits, ledger, observer, folder)
         prepared = limits.plan(setup, n_test=n_test)
         del setup
 
         observer.on_stage("training")
         if prepared.told:
             observer.on_plan(", ".join(prepared.told))
-        setup, history = _train(prepared, recipe, limits, ledger, observer)
+        setup, history = _train(prepared, recipe, limits, ledger, observer, folder)
 
         observer.on_stage("evaluating")
         return judge_training(setup, rivals, history, prepared, recipe, limits, ledger, test=test)
 
 
 def _fit_rivals(
-    setup: Setup, recipe: Recipe, limits: Limits, ledger: Ledger, observer: Observer
+    setup: Setup,
+    recipe: Recipe,
+    limits: Limits,
+    ledger: Ledger,
+    observer: Observer,
+    folder: RunFolder | None,
 ) -> tuple[Rival, ...]:
     """Fit simpler candidates on the same folds; none where no row is left out."""
     names = limits.affordable_candidates(setup)
@@ -81,11 +99,16 @@ def _fit_rivals(
         observer.on_stage("fitting simpler models")
     elif not setup.samples.split.validation.any():
         return ()
-    return fit_rivals(setup, recipe, ledger, names=names)
+    return fit_rivals(setup, recipe, ledger, names=names, keeper=folder)
 
 
 def _train(
-    prepared: Prepared, recipe: Recipe, limits: Limits, ledger: Ledger, observer: Observer
+    prepared: Prepared,
+    recipe: Recipe,
+    limits: Limits,
+    ledger: Ledger,
+    observer: Observer,
+    folder: RunFolder | None,
 ) -> tuple[Setup, History]:
     """Train; members that diverged are gone when this returns."""
     setup, pacer = prepared.setup, prepared.pacer
@@ -96,8 +119,11 @@ def _train(
         seed=recipe.seed,
         observer=observer,
         pacer=pacer,
+        keeper=folder,
     )
     limits.tell_training(history, pacer)
+    setup.network.body.release()
+    give_back()
     if history.is_sound.all():
         return setup, history
     kept = without_diverged(setup, history.is_sound, recipe)

@@ -102,9 +102,7 @@ def test_numbers_at_a_threshold_go_the_way_they_went_in_scikit_learn(make):
     frame = pl.DataFrame({"x": x, "y": ((x * 10).astype(int) % 3 == 0).astype(int)})
     setup, recipe = make(frame)
     boosting = fit(setup, recipe)[1]
-    nodes = np.concatenate(
-        [tree.nodes for fits in boosting.fits.fits for (tree,) in fits.booster._predictors]
-    )
+    nodes = np.concatenate([nodes for fits in boosting.fits.fits for (nodes,) in fits.grown.rounds])
     at = np.unique(nodes["num_threshold"][nodes["is_leaf"] == 0]).astype(np.float32)
     near = [np.nextafter(at, np.float32(side)) for side in (np.inf, -np.inf)]
     numeric = np.concatenate([at, *near])[:, None]

@@ -114,7 +114,7 @@ def test_interrupt_is_status_130(run, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_interrupted_training_leaves_no_file(start, fruit, tmp_path, quick):
+def test_interrupted_training_leaves_its_run_alone(start, fruit, tmp_path, quick):
     args = ["train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", *quick]
     args += ["--set", "train.epochs=100000", "--set", "train.patience=0"]
     process = start(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -126,9 +126,10 @@ def test_interrupted_training_leaves_no_file(start, fruit, tmp_path, quick):
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out == b""
-    assert err.endswith(b"assay: interrupted\n")
+    offer = f"what was done so far is kept; go on with: assay resume {tmp_path}/m.assay.run\n"
+    assert err.endswith(f"assay: interrupted: {offer}".encode())
     assert b"Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m.assay.run"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

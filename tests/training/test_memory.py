@@ -152,3 +152,20 @@ def test_the_error_names_the_budget_or_the_machine():
     budget = Recipe().with_options({"train.memory": "1G"})
     assert "train.memory = '1G': the training needs about 2.0 GB" in str(too_large(2e9, budget))
     assert "the machine has" in str(too_large(2e15, Recipe()))
+
+
+def test_repeats_that_judge_the_rows_anew_are_counted():
+    apart = dataclasses.replace(NEEDS, n_folds=1, n_classes=10)
+    folds = dataclasses.replace(apart, n_folds=5)
+    one, five = (needs.peak_bytes(40, most_cached=0) for needs in (apart, folds))
+    assert one > five + 32 * 10 * 100_000 * 12  # 39 more arrays (N, C) against 7
+    rivals = dataclasses.replace(apart, n_rivals=2)
+    assert rivals.peak_bytes(40, most_cached=0) > one
+    blind = dataclasses.replace(apart, n_validated=0)
+    assert blind.peak_bytes(40, most_cached=0) < five
+
+
+def test_one_repeat_is_counted_as_ever():
+    assert NEEDS.peak_bytes(5, most_cached=0) == dataclasses.replace(
+        NEEDS, n_folds=5, n_rivals=2
+    ).peak_bytes(5, most_cached=0)

@@ -1,5 +1,8 @@
 """The same seed gives the same numbers, however many threads compute them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,3 +39,22 @@ def test_one_and_two_threads_give_the_same_bytes(rng, precision):
     for name, values in one.members.items():
         np.testing.assert_array_equal(values, two.members[name], err_msg=name)
     assert one.to_bytes() == two.to_bytes()
+
+
+def test_denormals_are_treated_alike_whatever_was_computed_before():
+    """Threads that start within a training would flush them for ever, others never."""
+    code = """
+import numpy, torch
+from assay.options import TrainRecipe
+from assay.training.device import computing
+tiny = torch.from_numpy(numpy.full(1 << 20, 1e-39, dtype=numpy.float32))
+halves = torch.from_numpy(numpy.zeros(1 << 20, dtype=numpy.float32))
+with computing(TrainRecipe(), torch.device("cpu"), step_size=1 << 20, seed=0):
+    torch.mul(tiny, 0.5, out=halves)
+print(numpy.count_nonzero(halves.numpy().view(numpy.int32)))
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == 1 << 19  # those of the second thread

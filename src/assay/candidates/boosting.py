@@ -13,6 +13,7 @@ import numpy as np
 
 from assay.candidates.features import Features, TrainingFeatures
 from assay.candidates.folds import Folds
+from assay.candidates.grown import Grown
 from assay.candidates.proba import add_log_proba, log_proba_of
 from assay.candidates.threads import over_fits
 from assay.candidates.trees import Tree, add_trees
@@ -50,36 +51,34 @@ class BoostedFit:
     """One fit.
 
     Attributes:
-        booster: A `HistGradientBoostingClassifier`; None where there is one class only.
+        grown: The trees; None where there is one class only.
         is_met: The classes among the training rows, shape (C,).
         n_rows: Training rows.
     """
 
-    booster: Any
+    grown: Grown | None
     is_met: np.ndarray
     n_rows: int
 
     def raw(self, x: np.ndarray) -> np.ndarray:
         """Return the scores of the classes, shape (N, C)."""
         raw = np.zeros((len(x), len(self.is_met)))
-        if self.booster is not None and len(x):
-            classes, scores = np.flatnonzero(self.is_met), self.booster.decision_function(x)
-            raw[:, classes[1:] if scores.ndim == 1 else classes] = scores.reshape(len(x), -1)
+        if self.grown is not None and len(x):
+            scores = self.grown.scores(x)
+            raw[:, np.flatnonzero(self.is_met)[-scores.shape[1] :]] = scores
         return raw
 
     def trees(self, column: np.ndarray, first_target: int) -> tuple[list[Tree], np.ndarray]:
         """Return all trees, and the scores (C,) that they are added to."""
         base = np.zeros(len(self.is_met))
-        if self.booster is None:
+        if self.grown is None:
             return [], base
-        # scikit-learn shows its trees only under private names.
-        start, rounds = self.booster._baseline_prediction[0], self.booster._predictors
-        classes = np.flatnonzero(self.is_met)[-len(start) :]
-        base[classes] = start
+        classes = np.flatnonzero(self.is_met)[-len(self.grown.base) :]
+        base[classes] = self.grown.base
         return [
-            Tree(tree.nodes, first_target + int(class_idx), column)
-            for trees in rounds
-            for tree, class_idx in zip(trees, classes, strict=True)
+            Tree(nodes, first_target + int(class_idx), column)
+            for trees in self.grown.rounds
+            for nodes, class_idx in zip(trees, classes, strict=True)
         ], base
 
 
@@ -98,7 +97,7 @@ class Boosting:
     @property
     def n_iterations(self) -> list[int]:
         """Iterations that each fit keeps."""
-        return [0 if fit.booster is None else fit.booster.n_iter_ for fit in self.fits]
+        return [0 if fit.grown is None else len(fit.grown.rounds) for fit in self.fits]
 
     def log_proba(self, arrays: Arrays, fit_idx: int) -> np.ndarray:
         """Return what a fit says of rows that it did not learn from, (N, C)."""
@@ -150,8 +149,8 @@ def fit_boosting(
     first = over_fits(plan.fit, folds.n_fits)
     n_kept = choose_iterations([curve for _, curve in first], folds.repeat)
     n_kept = np.where(n_kept < 0, min(_BLIND_ITERATIONS, plan.n_iterations), n_kept)
-    over_fits(lambda idx: plan.bring_to(first[idx][0], idx, int(n_kept[idx])), folds.n_fits)
-    return Boosting(training.features, tuple(fit for fit, _ in first))
+    fits = over_fits(lambda idx: plan.bring_to(first[idx][0], idx, int(n_kept[idx])), folds.n_fits)
+    return Boosting(training.features, tuple(fits))
 
 
 def choose_iterations(curves: list[np.ndarray], repeat: tuple[int, ...]) -> np.ndarray:
@@ -201,32 +200,42 @@ class _Plan:
         if max_iterations is not None:
             self.n_iterations = min(self.n_iterations, max_iterations)
 
-    def fit(self, fit_idx: int) -> tuple[BoostedFit, np.ndarray]:
-        """Return a fit and its validation loss after 0, 1, ... iterations, or ()."""
-        folds, rows = self._folds, self._rows(fit_idx)
-        is_met = np.bincount(folds.y[rows], minlength=folds.n_classes) > 0
+    def fit(self, fit_idx: int) -> tuple[Any, np.ndarray]:
+        """Return a fitted booster and its validation loss after 0, 1, ... iterations, or ().
+
+        The booster is None where there is one class only.
+        """
+        is_met = self._is_met(fit_idx)
         if is_met.sum() < 2:
-            return BoostedFit(None, is_met, len(rows)), np.zeros(0)
+            return None, np.zeros(0)
         booster = self._booster()
         x_val, y_val, weight_val = self._validation(fit_idx, is_met)
         if not len(y_val):
             booster.set_params(max_iter=min(_BLIND_ITERATIONS, self.n_iterations))
             self._learn(booster, fit_idx)
-            return BoostedFit(booster, is_met, len(rows)), np.zeros(0)
+            return booster, np.zeros(0)
         booster.set_params(early_stopping=True)
         self._learn(booster, fit_idx, X_val=x_val, y_val=y_val, sample_weight_val=weight_val)
-        return BoostedFit(booster, is_met, len(rows)), -booster.validation_score_
+        return booster, -booster.validation_score_
 
-    def bring_to(self, fit: BoostedFit, fit_idx: int, n_iterations: int) -> None:
-        """Let a fit have just as many iterations: leave some out, or add some."""
-        booster = fit.booster
+    def bring_to(self, booster: Any, fit_idx: int, n_iterations: int) -> BoostedFit:
+        """Return a fit of just as many iterations: some are left out, or added."""
+        is_met, n_rows = self._is_met(fit_idx), len(self._rows(fit_idx))
         if booster is None:
-            return
+            return BoostedFit(None, is_met, n_rows)
         if booster.n_iter_ < n_iterations:
             booster.set_params(max_iter=n_iterations, warm_start=True, early_stopping=False)
             self._learn(booster, fit_idx)
         # Nothing public takes trees away.
         del booster._predictors[n_iterations:]
+        return BoostedFit(Grown.of(booster), is_met, n_rows)
+
+    def _is_met(self, fit_idx: int) -> np.ndarray:
+        folds = self._folds
+        is_met: np.ndarray = (
+            np.bincount(folds.y[self._rows(fit_idx)], minlength=folds.n_classes) > 0
+        )
+        return is_met
 
     def _rows(self, fit_idx: int) -> np.ndarray:
         return self._folds.rows(fit_idx, self._most_rows)

@@ -12,11 +12,13 @@ import numpy as np
 from assay.candidates import boosting, logistic
 from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
+from assay.candidates.kept import keep_fits, recall_fits
 from assay.candidates.rivals import Fits, Majority, Rival
 from assay.ledger import Ledger
 from assay.machine import give_back
 from assay.options import CandidateName
 from assay.recipe import Recipe
+from assay.training.checkpoint import Keeper
 from assay.training.plan import Clock
 from assay.training.setup import Setup
 
@@ -35,6 +37,7 @@ def fit_rivals(
     names: tuple[str, ...] = NAMES,
     on_stage: Callable[[str], None] | None = None,
     max_iterations: int | None = None,
+    keeper: Keeper | None = None,
 ) -> tuple[Rival, ...]:
     """Fit simpler models on the folds of a population.
 
@@ -45,6 +48,7 @@ def fit_rivals(
         names: Which, besides the majority.
         on_stage: Told the name of each before its fits.
         max_iterations: Of boosting, at the most; None for as many as serve.
+        keeper: Keeps each one's fits, and has those of an earlier attempt.
 
     Returns:
         The majority, then those named, the simplest first.
@@ -66,7 +70,11 @@ def fit_rivals(
                 why="a random part of them, as more would take long and gain little",
                 undo="model.candidates, to do without",
             )
-        fits = work.fit(name, most, max_iterations)
+        fits = None if keeper is None else work.recall(name, keeper)
+        if fits is None:
+            fits = work.fit(name, most, max_iterations)
+            if keeper is not None:
+                keep_fits(keeper, name, fits)
         rivals.append(Rival.of(name, fits, folds, arrays))
         give_back()  # what the fits' threads used stays with them otherwise
     return tuple(rivals)
@@ -130,6 +138,11 @@ class _Work:
         return boosting.fit_boosting(
             training, folds, seed=self.seed, most_rows=most_rows, max_iterations=max_iterations
         )
+
+    def recall(self, name: str, keeper: Keeper) -> Fits | None:
+        """Return the fits of an earlier attempt, if it finished them."""
+        features, n_fits = self.training.features, self.folds.n_fits
+        return recall_fits(keeper, name, features, n_fits=n_fits, n_levels=self.n_levels)
 
     def seconds(self, name: str, most_rows: int, max_iterations: int, clock: Clock) -> float:
         """Return how long that takes."""

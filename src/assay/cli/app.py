@@ -11,8 +11,10 @@ from assay.cli.inspect import inspect
 from assay.cli.predict import predict
 from assay.cli.recipe import recipe
 from assay.cli.report import report
+from assay.cli.resume import resume
 from assay.cli.show import show
 from assay.cli.train import train
+from assay.cli.verify import verify
 from assay.version import __version__
 
 app = typer.Typer(
@@ -46,5 +48,17 @@ def _before(
         raise typer.Exit(2)
 
 
-for _verb in (train, predict, evaluate, explain, inspect, show, report, recipe, demo):
+for _verb in (
+    train,
+    resume,
+    predict,
+    evaluate,
+    explain,
+    inspect,
+    show,
+    verify,
+    report,
+    recipe,
+    demo,
+):
     app.command()(_verb)

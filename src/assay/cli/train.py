@@ -1,9 +1,8 @@
 """The verb `train`: a table in, a model file and its scores out."""
 
 import contextlib
-import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from assay.model import Model
     from assay.read import NamedBytes
     from assay.recipe import Recipe
+    from assay.run_folder import RunFolder, Start
 
 _STANDARD_OUTPUT = "-"
-_MAX_DECISIONS = 1
 _COMPRESSED = (".gz", ".zst")
 
 
@@ -93,10 +92,29 @@ def train(
         typer.Option(
             "--report",
             metavar="FILE",
-            help="Where the report goes; default: beside the model, as HTML.",
+            help="Write this report alone; default: HTML, JSON and a model card beside the model.",
         ),
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="DIR",
+            help="Keep finished work in this folder until the model is written; "
+            "default: beside the model, MODEL.run.",
+        ),
+    ] = None,
+    every: Annotated[
+        str,
+        typer.Option("--checkpoint-every", metavar="TIME", help="How often to keep it."),
+    ] = "60s",
+    is_resumed: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished training, if there is one.")
+    ] = False,
+    is_fresh: Annotated[
+        bool, typer.Option("--fresh", help="Throw an unfinished training away and begin anew.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Write the path of the model only.")
@@ -105,14 +123,15 @@ def train(
     """Train and test a classifier, write a model file."""
     from assay.cli.choices import make_recipe, open_source
     from assay.cli.cost_file import blaming, read_cost_file
-    from assay.cli.output import check_destination, check_no_terminal, say, say_json
-    from assay.cli.report import check_report, report_after_training
+    from assay.cli.job import Job, carry_out, default_run
+    from assay.cli.output import check_destination, check_no_terminal
+    from assay.cli.report import check_report
 
     start_s = time.monotonic() - time.process_time()  # the process itself took a while
     time_column, time_budget = which_time(time_column, time_budget)
+    start, every_s = which_start(is_resumed=is_resumed, is_fresh=is_fresh), seconds_of(every)
     path = output or model_name(table)
-    is_piped = path == _STANDARD_OUTPUT
-    if is_piped:
+    if path == _STANDARD_OUTPUT:
         check_no_terminal("A model file")
     else:
         check_destination(path, inputs=(table, test, recipe, cost))
@@ -134,16 +153,43 @@ def train(
     with blaming(cost):
         if cost is not None:
             chosen = chosen.with_options({"decide.cost": read_cost_file(cost)})
-        model = train_and_save(source, chosen, path, test=test, is_quiet=quiet, start_s=start_s)
-    written = None if no_report else report_after_training(model, path, report)
-    if as_json:
-        say_json({**as_document(model, path), "report": written}, is_aside=is_piped)
-    elif not quiet:
-        elapsed_s = time.monotonic() - start_s
-        for line in summary_lines(model, table, path, report=written, elapsed_s=elapsed_s):
-            say(line, is_aside=is_piped)
-    elif not is_piped:
-        say(path)
+        job = Job(
+            table, path, test, report, not no_report, run or default_run(table, path), every_s
+        )
+        carry_out(
+            job, source, chosen, start=start, start_s=start_s, as_json=as_json, is_quiet=quiet
+        )
+
+
+def which_start(*, is_resumed: bool, is_fresh: bool) -> "Start":
+    """Return how a training treats an unfinished one in its folder.
+
+    Raises:
+        UserError: Two ways were given.
+    """
+    if is_resumed and is_fresh:
+        raise UserError("--resume and --fresh contradict each other", fix="Choose one")
+    if is_fresh:
+        return "fresh"
+    return "resume" if is_resumed else "new"
+
+
+def seconds_of(every: str) -> float:
+    """Return the seconds between checkpoints.
+
+    Raises:
+        UserError: The text is no time.
+
+    Example:
+        >>> seconds_of("5m")
+        300.0
+    """
+    from assay.amounts import parse_duration
+
+    try:
+        return parse_duration(every)
+    except ValueError as error:
+        raise UserError(str(error), where="option --checkpoint-every") from None
 
 
 def which_time(column: str | None, budget: str | None) -> tuple[str | None, str | None]:
@@ -183,6 +229,7 @@ def train_and_save(
     test: str | None,
     is_quiet: bool,
     start_s: float | None = None,
+    run: "RunFolder | None" = None,
 ) -> "Model":
     """Train on a table and write the model file, telling how it goes on.
 
@@ -193,6 +240,7 @@ def train_and_save(
         test: Rows to test on, or None.
         is_quiet: Whether to tell nothing.
         start_s: When the command began, by `time.monotonic`, for `train.time`.
+        run: Where finished work is kept, or None.
 
     Raises:
         UserError: Anything about the table, the recipe or the place to write to.
@@ -205,7 +253,9 @@ def train_and_save(
         with contextlib.closing(make_reporter(is_quiet=is_quiet)) as reporter:
             from assay.estimator import train as fit
 
-            model = fit(table, recipe=recipe, test=test, observer=reporter, start_s=start_s)
+            model = fit(
+                table, recipe=recipe, test=test, observer=reporter, start_s=start_s, run=run
+            )
         if path == _STANDARD_OUTPUT:
             write_bytes([model.to_bytes()])
         else:
@@ -230,72 +280,18 @@ def model_name(table: str) -> str:
     return f"{Path(name).stem or 'model'}.assay"
 
 
-def as_document(model: "Model", path: str) -> dict[str, Any]:
-    """Return all that is told of a trained model, as plain data."""
-    return {"model": path, "evaluation": model.evaluation, "ledger": model.ledger.to_list()}
+def as_document(model: "Model", path: str, report: Sequence[str]) -> dict[str, Any]:
+    """Return all that is told of a trained model, as plain data.
 
-
-def summary_lines(
-    model: "Model", table: str, path: str, *, elapsed_s: float, report: str | None = None
-) -> list[str]:
-    """Return what a person wants to know after a training."""
-    from assay.amounts import duration_text
-    from assay.cli.compared import candidate_lines, finding_lines, shipped_lines, verdict_lines
-    from assay.cli.layout import counted, cut, heading
-    from assay.cli.output import one_line
-    from assay.cli.render import classes_line, learnt_lines, part_lines
-
-    evaluation, training = model.evaluation, model.evaluation["training"]
-    classes = classes_line(evaluation)
-    n_features = len(model.schema.features)
-    lines = [
-        f"{shown_source(table)}: {counted(evaluation['n_rows'], 'row')} to learn from, "
-        f"{counted(n_features, 'column')} read",
-        f"target {cut(model.target)!r}, {classes}",
-        *ledger_lines(model.ledger.to_list(), path),
-        f"{counted(training['n_members'], 'network')} of "
-        f"{counted(training['n_inputs'], 'input')}, "
-        f"{counted(training['n_epochs_run'], 'epoch')}, {duration_text(elapsed_s)}",
-        *finding_lines(evaluation.get("findings", ()), is_brief=True),
-        *(candidate_lines(evaluation) or part_lines(evaluation, "validation", is_brief=True)),
-        *([] if "candidates" in evaluation else shipped_lines(evaluation)),
-        *part_lines(evaluation, "test", is_brief=True),
-        *verdict_lines(evaluation),
-    ]
-    if "validation" not in evaluation:
-        lines += learnt_lines(evaluation)
-    place = "to standard output" if path == _STANDARD_OUTPUT else one_line(path)
-    if report is not None:
-        place += f" and {one_line(report)}"
-    return [*lines, "", f"{heading('Written')} {place}"]
-
-
-def ledger_lines(ledger: Sequence[Mapping[str, str]], path: str) -> list[str]:
-    """Return the first decisions about the data, one a line, and how many more there are."""
-    from assay.cli.layout import GAP, counted, cut
-    from assay.cli.output import one_line
-    from assay.ledger import Entry
-
-    if not ledger:
-        return ["no decision was taken about the data: every cell is used as it stands"]
-    shown = ledger[:_MAX_DECISIONS]
-    lines = [f"{counted(len(ledger), 'decision')} about the data:"]
-    room = shutil.get_terminal_size().columns - len(GAP)
-    lines += [GAP + cut(str(Entry(**entry)), max(room, 20)) for entry in shown]
-    if len(ledger) > len(shown):
-        model = "MODEL" if path == _STANDARD_OUTPUT else one_line(path)
-        lines.append(f"  and {len(ledger) - len(shown):,} more: assay show {model}")
-    return lines
-
-
-def shown_source(table: str) -> str:
-    """Return how a table is called, without the password of a database.
-
-    Example:
-        >>> shown_source("postgresql://reader:secret@host/sales"), shown_source("-")
-        ('postgresql://reader:***@host/sales', 'standard input')
+    Args:
+        model: Trained.
+        path: Of the model file; "-" for standard output.
+        report: Where the report and its twins are.
     """
-    from assay.cli.output import one_line
-    from assay.read.database import mask_password
-
-    return "standard input" if table == "-" else one_line(mask_password(table))
+    return {
+        "model": path,
+        "evaluation": model.evaluation,
+        "ledger": model.ledger.to_list(),
+        "report": report[0] if report else None,
+        "reports": list(report),
+    }

@@ -7,6 +7,7 @@ all members. With K = 1 this is an ordinary multi-layer perceptron.
 import math
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import torch
@@ -51,6 +52,21 @@ class PopulationLinear(nn.Module):
         """
         alpha = 1.0 if is_scaled else self.gain
         return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight, alpha=alpha)
+
+
+@dataclass(frozen=True)
+class PoolState:
+    """What of a `PoolDropout` changes from step to step.
+
+    Attributes:
+        rate: Share of units dropped.
+        offsets: Of the generator of offsets: 624 words and a position.
+        n_numbers: Size of the pool, 0 before its first use.
+    """
+
+    rate: float
+    offsets: tuple[int, ...]
+    n_numbers: int
 
 
 class PoolDropout(nn.Module):
@@ -110,6 +126,27 @@ class PoolDropout(nn.Module):
         self.rate = rate
         self._kept.fill_(1.0 - rate)
 
+    def state(self) -> PoolState:
+        """Return what `restore` needs to go on from here."""
+        offsets = self._offsets.getstate()[1]
+        return PoolState(self.rate, offsets, self._uniform.numel())
+
+    def restore(self, state: PoolState) -> None:
+        """Go on from a state.
+
+        The pool is filled anew at its next use, from the same numbers; as many as before,
+        for its size decides which offsets there are.
+        """
+        self.set_rate(state.rate)
+        self._offsets.setstate((3, state.offsets, None))  # version 3, no Gaussian in hand
+        if state.n_numbers:
+            self._draw_uniform(state.n_numbers)
+
+    def release(self) -> None:
+        """Give back the pool; it is drawn anew when it is needed again."""
+        self._uniform = self._pool = torch.empty(0)
+        self._pool_of = (-1.0, False)
+
     def _drop_drawn(self, x: Tensor) -> Tensor:
         """Draw a mask from the device's generator; nothing here is fixed on the host."""
         if self._kept.device != x.device:
@@ -126,14 +163,17 @@ class PoolDropout(nn.Module):
 
     def _draw(self, size: int, *, is_lowered: bool) -> None:
         if self._uniform.numel() < size:
-            self._uniform = torch.rand(size, generator=torch.Generator().manual_seed(self._seed))
-            self._pool = torch.empty_like(self._uniform)
+            self._draw_uniform(size)
         # Compared into numbers: three times as fast as into booleans that are chosen by.
         if is_lowered:
             torch.lt(self._uniform, self.rate, out=self._pool).mul_(_FAR_BELOW)
         else:
             torch.ge(self._uniform, self.rate, out=self._pool).mul_(self.factor)
         self._pool_of = (self.rate, is_lowered)
+
+    def _draw_uniform(self, size: int) -> None:
+        self._uniform = torch.rand(size, generator=torch.Generator().manual_seed(self._seed))
+        self._pool = torch.empty_like(self._uniform)
 
 
 class Population(nn.Module):
@@ -238,6 +278,13 @@ class Population(nn.Module):
         """Set the share of hidden units dropped while training."""
         for dropout in self.pools():
             dropout.set_rate(rate)
+
+    def release(self) -> None:
+        """Give back the memory that only training needs: masks and gradients."""
+        for dropout in self.pools():
+            dropout.release()
+        for parameter in self.parameters():
+            parameter.grad = None
 
     def pools(self) -> list[PoolDropout]:
         """Return the dropout after each hidden layer, first to last."""

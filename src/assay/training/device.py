@@ -33,7 +33,12 @@ def choose_device(name: str) -> torch.device:
 
 @contextlib.contextmanager
 def computing(
-    recipe: TrainRecipe, device: torch.device, *, step_size: int, seed: int
+    recipe: TrainRecipe,
+    device: torch.device,
+    *,
+    step_size: int,
+    seed: int,
+    n_threads: int | None = None,
 ) -> Iterator[None]:
     """Set threads, denormals, precision and chance for a training, and set them back.
 
@@ -43,12 +48,17 @@ def computing(
         device: Where the training runs.
         step_size: Activations of one step's widest layer, K * B * D.
         seed: Of what a GPU draws; the global generators are left as they were.
+        n_threads: How many threads an earlier attempt had, for the sums of a step depend
+            on it; by default those there are, or one for small steps.
     """
     threads = torch.get_num_threads()
     precision = torch.get_float32_matmul_precision()
     is_half = recipe.precision != "float32"
-    if step_size < _SMALL_STEP:
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
+    elif step_size < _SMALL_STEP:
         torch.set_num_threads(1)
+    _wake_threads()
     torch.set_flush_denormal(True)
     if is_half and device.type == "cpu":
         torch.set_float32_matmul_precision("medium")
@@ -66,3 +76,12 @@ def computing(
         torch.set_float32_matmul_precision(precision)
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)
+
+
+def _wake_threads() -> None:
+    """Let PyTorch start its threads now.
+
+    A thread flushes denormals for ever if the one that starts it does. Without this, the
+    bits of a training would depend on what the process computed before it.
+    """
+    torch.ones(torch.get_num_threads() << 15).add_(1.0)  # enough that each has its share

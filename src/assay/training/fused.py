@@ -67,6 +67,15 @@ class FusedAdam:
                 maximize=False,
             )
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what is remembered from step to step, by name; none is ever replaced."""
+        named = {}
+        for number, moments in enumerate(self.moments):
+            named[f"{number}.n_steps"] = moments.n_steps
+            for idx, (first, second) in enumerate(zip(moments.first, moments.second, strict=True)):
+                named[f"{number}.{idx}.first"], named[f"{number}.{idx}.second"] = first, second
+        return named
+
     def keep_rates_on_device(self) -> None:
         """Keep rates and decays in tensors, which a recorded step reads anew at each replay.
 
@@ -117,16 +126,25 @@ class FusedSGD:
         param_groups: The groups, each with "lr" and "weight_decay", read at each step.
         momenta: For each group the running gradient of its parameters; none without
             momentum.
+        is_first_step: Whether the next step is the first; its gradient is the momentum.
     """
 
     def __init__(self, groups: list[Group], *, lr: float, momentum: float, nesterov: bool) -> None:
         self.param_groups: list[Group] = [{"lr": lr, "weight_decay": 0.0, **own} for own in groups]
         self._momentum, self._nesterov = momentum, nesterov
-        self._is_first = True
+        self.is_first_step = True
         self.momenta: list[list[Tensor]] = [
             [torch.zeros_like(parameter) for parameter in group["params"]] if momentum else []
             for group in self.param_groups
         ]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what is remembered from step to step, by name; none is ever replaced."""
+        return {
+            f"{number}.{idx}.momentum": momentum
+            for number, momenta in enumerate(self.momenta)
+            for idx, momentum in enumerate(momenta)
+        }
 
     @torch.no_grad()
     def step(self) -> None:
@@ -143,6 +161,6 @@ class FusedSGD:
                 dampening=0.0,
                 nesterov=self._nesterov,
                 maximize=False,
-                is_first_step=self._is_first and bool(momenta),
+                is_first_step=self.is_first_step and bool(momenta),
             )
-        self._is_first = False
+        self.is_first_step = False

@@ -1,10 +1,13 @@
 """The training loop: run, epoch, step, for all members at once.
 
 Comes in: a network with fitted inputs, encoded rows, and who trains on what.
-Goes out: the trained network and its history. Nothing is read or written here.
+Goes out: the trained network and its history. Nothing is read or written here, but for
+checkpoints, by the keeper that is handed in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +16,15 @@ from torch import Tensor
 from assay.errors import UserError
 from assay.nn.network import Encoded, Network
 from assay.options import TrainRecipe
+from assay.training.checkpoint import (
+    NAME,
+    Keeper,
+    capture,
+    capture_finished,
+    identity,
+    n_threads_of,
+    restore,
+)
 from assay.training.device import computing
 from assay.training.history import History, Observer
 from assay.training.loss import loss_weights, sample_losses
@@ -33,6 +45,7 @@ def train_population(
     seed: int,
     observer: Observer,
     pacer: Pacer | None = None,
+    keeper: Keeper | None = None,
 ) -> History:
     """Train every member; afterwards the network holds the epochs to keep.
 
@@ -46,35 +59,75 @@ def train_population(
         seed: Member k shuffles by (seed, k).
         observer: Is told after each epoch.
         pacer: How many epochs, and until when; by default the recipe's, whatever it takes.
+        keeper: Where checkpoints go, or None for a training that cannot be resumed. One
+            that it holds already is gone on from, to the same bytes.
 
     Raises:
-        UserError: The training of every member diverged.
+        UserError: The training of every member diverged, or the checkpoint is that of
+            another training.
     """
     pacer = pacer or Pacer(Plan.of(recipe, max(lesson.train.counts)))
-    run = Run(network, lesson, recipe, pacer, seed)
+    run = Run(network, lesson, recipe, pacer, seed, keeper=keeper)
+    kept = None if keeper is None else keeper.read(NAME)
     step_size = network.n_members * pacer.plan.batch_size * network.widest
-    with computing(recipe, lesson.rows.device, step_size=step_size, seed=seed):
-        epoch = 0
-        while not run.is_over(epoch):
-            epoch += 1
-            run.train_epoch(epoch)
-            is_validation = run.validate(epoch)
-            pacer.replan(epoch)
-            observer.on_epoch(
-                epoch, pacer.n_epochs, log_loss=run.last_loss(), is_validation=is_validation
-            )
-        run.finish()
+    with computing(
+        recipe,
+        lesson.rows.device,
+        step_size=step_size,
+        seed=seed,
+        n_threads=None if kept is None else n_threads_of(kept),
+    ):
+        is_over = kept is not None and restore(run, *kept)
+        del kept  # as large as weights and optimizer together
+        if not is_over:
+            _train(run, observer)
     return run.history
 
 
+def _train(run: "Run", observer: Observer) -> None:
+    """Train from where the run stands to the end."""
+    while not run.is_over(run.epoch):
+        epoch = run.epoch + 1
+        run.train_epoch(epoch)
+        is_validation = run.validate(epoch)
+        run.pacer.replan(epoch)
+        observer.on_epoch(
+            epoch, run.pacer.n_epochs, log_loss=run.last_loss(), is_validation=is_validation
+        )
+        run.epoch = epoch
+        run.keep_if_due()
+    run.finish()
+    if run.keeper is not None:
+        run.keeper.write(NAME, *capture_finished(run))
+
+
 class Run:
-    """The state of one training."""
+    """The state of one training.
+
+    Attributes:
+        epoch: Epochs that are over, validation included.
+        n_done: Steps that the epoch after them has taken.
+        loss_sum: Sums over those steps of the members' mean losses, shape (K,).
+    """
 
     def __init__(
-        self, network: Network, lesson: Lesson, recipe: TrainRecipe, pacer: Pacer, seed: int
+        self,
+        network: Network,
+        lesson: Lesson,
+        recipe: TrainRecipe,
+        pacer: Pacer,
+        seed: int,
+        *,
+        keeper: Keeper | None = None,
     ) -> None:
         self.network, self.lesson, self.recipe = network, lesson, recipe
         self.pacer, self.batch_size = pacer, pacer.plan.batch_size
+        self.keeper = keeper
+        self.identity: dict[str, Any] = {}
+        if keeper is not None:
+            self.identity = identity(network, lesson, recipe, pacer.plan, seed)
+        self.epoch, self.n_done = 0, 0
+        self.loss_sum = torch.zeros(network.n_members, device=lesson.rows.device)
         # Kept from epoch to epoch: large blocks allocated anew each time scatter the heap.
         self.positions = torch.empty_like(lesson.train.row_idx)
         self.order = torch.empty_like(lesson.train.row_idx)
@@ -87,35 +140,57 @@ class Run:
             torch.Generator().manual_seed((seed * 7_919 + 104_729 + idx) % 2**63)
             for idx in range(network.n_members)
         ]
+        self._shuffled_from: list[Tensor] = []  # states of the generators
         self.best = {name: p.detach().clone() for name, p in network.named_parameters()}
         self.selection = Selection(recipe, lesson.repeat)
         self.history.best_epoch = self.selection.best_epoch
 
     def train_epoch(self, epoch: int) -> None:
-        """Take one pass over every member's training rows, or what of it time allows."""
+        """Take one pass over every member's training rows, or what of it time allows.
+
+        Goes on where `n_done` stands, as after a checkpoint within the epoch.
+        """
         pacer = self.pacer
-        if self.recipe.hold_then_fade:
-            self.network.body.set_dropout(self.dropout * flat_cosine(pacer.progress(epoch, 0)))
+        if self.n_done == 0:
+            self.loss_sum.zero_()
+            if self.recipe.hold_then_fade:
+                self.network.body.set_dropout(self.dropout * flat_cosine(pacer.progress(epoch, 0)))
         self.network.train()
-        total = torch.zeros(self.network.n_members, device=self.lesson.rows.device)
-        n_done = 0
-        for step, batch in zip(range(pacer.plan.n_steps), self.batches(), strict=False):
+        steps = range(self.n_done, pacer.plan.n_steps)
+        for step, batch in zip(steps, self.batches(self.n_done), strict=False):
             if pacer.is_late():
                 break
             self.step.set_rates(pacer.progress(epoch, step))
-            total += (self.step(*batch) * batch[2]).sum(dim=1)
-            n_done += 1
+            self.loss_sum += (self.step(*batch) * batch[2]).sum(dim=1)
+            self.n_done += 1
             pacer.n_steps_done += 1
-        self.history.train_loss.append((total / max(n_done, 1)).cpu().numpy())
+            self.keep_if_due()
+        self.history.train_loss.append((self.loss_sum / max(self.n_done, 1)).cpu().numpy())
+        self.n_done = 0
 
-    def batches(self) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
+    def keep_if_due(self) -> None:
+        """Write a checkpoint where the keeper asks for one."""
+        if self.keeper is not None and self.keeper.is_due():
+            self.keeper.write(NAME, *capture(self))
+
+    def batches(self, n_done: int = 0) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
         """Yield inputs, classes (K, B) and loss weights (K, B) of each batch, in new order.
 
         Classes and weights are gathered for many batches at once, but not for all rows
         of a large table.
+
+        Args:
+            n_done: Batches to leave out. They are gathered with those that follow, so
+                that these lie in memory as ever: products may round by the alignment.
         """
-        size = self.batch_size * max(_GATHERED_ROWS // self.batch_size, 1)
-        for order in torch.split(self.shuffle(), size, dim=1):
+        per_span = max(_GATHERED_ROWS // self.batch_size, 1)
+        spans = torch.split(self.shuffle(), self.batch_size * per_span, dim=1)
+        n_spans, n_left_out = divmod(n_done, per_span)
+        return islice(self._gathered(spans[n_spans:]), n_left_out, None)
+
+    def _gathered(self, spans: Sequence[Tensor]) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
+        """Yield the batches of spans of the order of rows, (K, M') each."""
+        for order in spans:
             y = self.lesson.y[order]
             inputs = self.lesson.rows.batches(order, self.batch_size)
             classes, weights = in_batches(y, self.batch_size), self._loss_weights(order, y)
@@ -127,12 +202,19 @@ class Run:
         A member with fewer rows than the largest begins anew until it has as many.
         """
         train = self.lesson.train
+        if self.keeper is not None:
+            self._shuffled_from = [generator.get_state() for generator in self.generators]
         for own, count, generator in zip(
             self.positions, train.counts, self.generators, strict=True
         ):
             _shuffle_into(own, count, generator)
         torch.gather(train.row_idx, 1, self.positions, out=self.order)
         return self.order.to(self.lesson.rows.device)
+
+    def order_states(self) -> Tensor:
+        """Return from which states the generators shuffle the epoch that is running or next."""
+        states = [generator.get_state() for generator in self.generators]
+        return torch.stack(self._shuffled_from if self.n_done else states)
 
     def _loss_weights(self, order: Tensor, y: Tensor) -> list[Tensor]:
         """Return the weights of each batch's losses, (K, B) each."""
@@ -201,7 +283,7 @@ class Run:
 
     def is_over(self, epoch: int) -> bool:
         """Whether nothing is left to do after `epoch` epochs, or nothing left to gain."""
-        if epoch == 0:
+        if epoch == 0 or self.n_done:  # an epoch that was begun is brought to its end
             return False
         if epoch >= self.pacer.n_epochs or self.pacer.is_late():
             return True

@@ -23,6 +23,8 @@ from assay.training.plan import Plan
 from assay.training.rows import CACHE_BYTES
 from assay.training.text_memory import TextNeeds
 
+COMPARED_CELLS = 1_000_000  # rows x classes that candidates are compared on
+COMPARED_ROWS = 5_000  # at the least, where there are as many
 _TRAINED = 28  # bytes a weight: float32 of it, its gradient, two moments, best, a trial copy
 _SHIPPED = 52  # float32 of it, its gradient, and copies in the graph, its text and the file
 _POOL_BYTES = 8 << 20  # of the masks of a dropout layer, at the least
@@ -31,6 +33,9 @@ _LIBRARY_BYTES = 100 << 20  # of code that is loaded only when training and eval
 _CACHING = 2.5  # encoding all rows at once holds this many times what is kept
 _JUDGED = 8 * 30  # bytes a judged row: sums, order and ranks of the bootstrap
 _JUDGED_CLASS = 8 * 12  # bytes a judged row and class: of all candidates, and copies
+_REPEATED = 12  # bytes a row, class and repeat: what networks and class shares said of it
+_REPEATED_RIVAL = 4  # the same of a simpler model
+_COMPARED = 30  # bytes a row that is compared, class, repeat and candidate
 _HOPELESS = 2  # a table of text takes at least this many times its size in memory
 
 
@@ -51,6 +56,8 @@ class Needs:
         n_weights: Of a member.
         batch_size: B.
         text: Of the text columns.
+        n_folds: Members of a repeat; each repeat judges the rows anew.
+        n_rivals: Simpler models beside the networks.
     """
 
     n_rows: int
@@ -65,6 +72,8 @@ class Needs:
     n_weights: int
     batch_size: int
     text: TextNeeds
+    n_folds: int = 1_000_000  # one repeat, however many members
+    n_rivals: int = 0
 
     @classmethod
     def of(cls, samples: Samples, recipe: Recipe) -> "Needs":
@@ -92,6 +101,8 @@ class Needs:
                 n_scores=one.text.n_scores,
                 n_folds=1 + max(fold for _, fold in split.member_fold),
             ),
+            n_folds=len(split.train) // split.n_repeats,
+            n_rivals=len(recipe.model.candidates),
         )
 
     def cache_bytes(self, n_members: int) -> int:
@@ -113,10 +124,24 @@ class Needs:
         evaluation = kept + n_members * self.n_weights * _SHIPPED
         n_judged = max(self.n_rows, self.n_test)
         evaluation += n_judged * (_JUDGED + _JUDGED_CLASS * self.n_classes)
-        evaluation += self.n_test * self.row_bytes
+        evaluation += self._repeated_bytes(n_members) + self.n_test * self.row_bytes
         evaluation += self.text.shipping_bytes(n_members, self.n_test)
         fitting = self.text.fitting_bytes(n_members, self.n_rows)
         return common + max(fitting, int(_CACHING * kept), training, evaluation)
+
+    def _repeated_bytes(self, n_members: int) -> int:
+        """Return what repeats beyond the first add where rows are judged and compared.
+
+        Members without folds are repeats of their own.
+        """
+        if not self.n_validated:
+            return 0
+        n_more = -(-n_members // self.n_folds) - 1
+        n_candidates = self.n_rivals + 2 if self.n_rivals else 1  # a blend, too
+        n_compared = min(self.n_rows, max(COMPARED_CELLS // self.n_classes, COMPARED_ROWS))
+        a_cell = _REPEATED + _REPEATED_RIVAL * self.n_rivals
+        n_bytes = a_cell * self.n_rows + _COMPARED * n_candidates * n_compared
+        return n_more * self.n_classes * n_bytes
 
 
 @dataclass(frozen=True)

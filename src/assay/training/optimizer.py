@@ -1,9 +1,10 @@
 """Optimizers by their usual names, with one group per kind of parameter."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from assay.nn.network import Network
 from assay.options import TrainRecipe
@@ -74,6 +75,51 @@ def make_optimizer(groups: list[dict[str, Any]], recipe: TrainRecipe) -> Optimiz
             return torch.optim.Adagrad(groups, lr=rate)
         case "adadelta":
             return torch.optim.Adadelta(groups, lr=rate)
+
+
+def state_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return what an optimizer remembers from step to step, by name.
+
+    The optimizers of PyTorch remember nothing before their first step.
+    """
+    if isinstance(optimizer, FusedAdam | FusedSGD):
+        return optimizer.tensors()
+    return {
+        f"{number}.{idx}.{name}": value
+        for number, idx, own in _own_states(optimizer)
+        for name, value in own.items()
+    }
+
+
+@torch.no_grad()
+def restore_state(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Let an optimizer go on from what `state_tensors` returned after its first step.
+
+    Ours copy into their tensors, which a recorded step goes on reading.
+
+    Raises:
+        KeyError, RuntimeError: The tensors are those of another optimizer.
+    """
+    if isinstance(optimizer, FusedAdam | FusedSGD):
+        for name, value in optimizer.tensors().items():
+            value.copy_(tensors[name])
+        if isinstance(optimizer, FusedSGD):
+            optimizer.is_first_step = False
+        return
+    for number, idx, own in _own_states(optimizer):
+        start = f"{number}.{idx}."
+        device = optimizer.param_groups[number]["params"][idx].device
+        for name, value in tensors.items():
+            if name.startswith(start):  # numbers stay on the CPU, as PyTorch has them
+                own[name.removeprefix(start)] = value.to(device) if value.dim() else value
+
+
+def _own_states(optimizer: Optimizer) -> Iterator[tuple[int, int, dict[str, Tensor]]]:
+    """Yield group, place in it and state of each parameter of an optimizer of PyTorch."""
+    states: dict[Tensor, dict[str, Tensor]] = optimizer.state  # type: ignore[attr-defined]
+    for number, group in enumerate(optimizer.param_groups):
+        for idx, parameter in enumerate(group["params"]):
+            yield number, idx, states[parameter]
 
 
 def set_rates(optimizer: Optimizer, recipe: TrainRecipe, t: float) -> None:

@@ -7,6 +7,7 @@ its cost grows no faster than the rows: see `auto_epochs`.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from assay.options import TrainRecipe
 
@@ -97,6 +98,18 @@ class Deadline:
         """Share of the time that has gone by, in [0, 1]."""
         return min(max(self.gone_s / max(self.end_s - self.start_s, 1e-9), 0.0), 1.0)
 
+    def after(self, gone_s: float, whole_s: float) -> "Deadline":
+        """Return the deadline of a training of which some was done by an earlier attempt.
+
+        It ends when its own time is used up, and not after this deadline.
+
+        Args:
+            gone_s: Seconds that the earlier attempts took.
+            whole_s: Seconds that the first one was given.
+        """
+        start_s = self.clock() - gone_s
+        return Deadline(start_s, min(self.end_s, start_s + whole_s), self.clock)
+
 
 class Pacer:
     """Keeps a training within its plan and its deadline.
@@ -129,6 +142,25 @@ class Pacer:
         if self._deadline is not None and self._is_pressed:
             done = max(done, self._deadline.share)
         return min(done, 1.0 - 1e-9)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs, as plain data."""
+        deadline = self._deadline
+        return {
+            "n_epochs": self.n_epochs,
+            "n_steps_done": self.n_steps_done,
+            "is_pressed": self._is_pressed,
+            "gone_s": 0.0 if deadline is None else deadline.gone_s,
+            "whole_s": 0.0 if deadline is None else deadline.end_s - deadline.start_s,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state; the seconds that were used until then count."""
+        self.n_epochs = int(state["n_epochs"])
+        self.n_steps_done = int(state["n_steps_done"])
+        if self._deadline is not None:
+            self._is_pressed = bool(state["is_pressed"])
+            self._deadline = self._deadline.after(state["gone_s"], state["whole_s"])
 
     def replan(self, epoch: int) -> None:
         """Lay out anew how many epochs there will be, once `epoch` is over."""

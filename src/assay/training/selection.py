@@ -6,6 +6,8 @@ temperatures: what over-confidence costs is mended at the end, so that it must n
 a training that still learns to tell classes apart (arXiv 2501.19195).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from assay.options import TrainRecipe
@@ -85,6 +87,22 @@ class Selection:
         """Let the members that are True in `members` keep the newest epoch."""
         self._best_loss[members] = self._judged[members]
         self.best_epoch[members] = len(self._means)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what `restore` needs: of members, shape (K,), and of epochs."""
+        return {
+            "best_epoch": self.best_epoch,
+            "best_loss": self._best_loss,
+            "means": np.array(self._means, dtype=np.float64),
+            "cycles": np.array(self._cycles, dtype=np.int64),
+        }
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `arrays` returned."""
+        self.best_epoch[:] = arrays["best_epoch"]
+        self._best_loss[:] = arrays["best_loss"]
+        self._means = arrays["means"].tolist()
+        self._cycles = arrays["cycles"].tolist()
 
     def is_over(self, next_progress: float) -> bool:
         """Whether no better epoch is to be expected.

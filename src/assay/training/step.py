@@ -25,7 +25,7 @@ from assay.options import TrainRecipe
 from assay.training.fused import FusedAdam
 from assay.training.gradients import ClosedForm, has_closed_form
 from assay.training.loss import sample_losses
-from assay.training.optimizer import make_optimizer, parameter_groups, set_rates
+from assay.training.optimizer import Optimizer, make_optimizer, parameter_groups, set_rates
 
 _LOG = logging.getLogger("assay")
 _WARM_STEPS = 3  # before recording: libraries load, the optimizer makes its state
@@ -41,6 +41,10 @@ class Step(Protocol):
     """
 
     n_warm: int
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """What moves the parameters, and remembers the steps before."""
 
     def set_rates(self, t: float) -> None:
         """Set rates and decays for time `t` in [0, 1)."""
@@ -98,7 +102,7 @@ class EagerStep:
         self.network, self.recipe = network, recipe
         self.closed_form = ClosedForm(network) if has_closed_form(network, recipe) else None
         self.parameters = [p for p in network.parameters() if p.requires_grad]
-        self.optimizer = make_optimizer(parameter_groups(network, recipe), recipe)
+        self.optimizer: Optimizer = make_optimizer(parameter_groups(network, recipe), recipe)
 
     def set_rates(self, t: float) -> None:
         """Set rates and decays for time `t` in [0, 1)."""
@@ -147,6 +151,11 @@ class GraphedStep:
         self._n_warm_left = _WARM_STEPS
         self._batch: tuple[Tensor, ...] = ()  # what each replay reads
         self._losses: Tensor | None = None  # what each replay fills
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """What moves the parameters, in eager steps and in replays."""
+        return self.eager.optimizer
 
     @property
     def is_recorded(self) -> bool:

@@ -1,0 +1,395 @@
+"""A run: a training in progress as a folder, from which it goes on after any end.
+
+Comes in: states of the work, as they are reached. Goes out: the same after a crash. The
+folder belongs to one process at a time, and is taken away when the work is done.
+
+    lock            held by the system for as long as the process lives
+    recipe.toml     all choices, for people to read
+    run.state       the command, and which process is at work
+    NAME.state      settings, table, test, budget-...: what it was begun with, and decided
+    NAME.state      any other name: work that is done, see `progress`
+"""
+
+import contextlib
+import logging
+import os
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from assay.errors import UserError
+from assay.files import atomic_write
+from assay.state_file import State, peek_document, read_state, write_state
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+Start = Literal["new", "resume", "fresh"]
+
+DEFAULT_EVERY_S = 60.0
+ENDING = ".run"  # of the folder beside a model
+GIVEN = ("run", "settings", "table", "test", "budget-")  # names that hold no work begin so
+
+_LOCK, _RECIPE, _RUN, _STATE = "lock", "recipe.toml", "run", ".state"
+_PARTIAL = re.compile(r"\.(.+)\.\d+\.[0-9a-f]{8}\.part")  # what `atomic_write` is writing
+_LOG = logging.getLogger("assay")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a folder tells of its run.
+
+    Attributes:
+        recipe: TOML text.
+        command: What began it, as plain data; None for a training of the library.
+        pid: Number of the process that was at work last.
+    """
+
+    recipe: str
+    command: dict[str, Any] | None
+    pid: int
+
+
+def read_record(path: str | Path) -> RunRecord:
+    """Read what a folder tells of its run, without taking it.
+
+    Raises:
+        UserError: It holds no run, or a damaged one.
+    """
+    folder = Path(path)
+    found = read_state(folder / f"{_RUN}{_STATE}")
+    if found is None:
+        what = "holds no unfinished training" if folder.is_dir() else "there is no such folder"
+        raise UserError(
+            what, where=str(path), fix="Give the folder of a training that was interrupted"
+        )
+    document = found[1]["document"]
+    try:
+        recipe = (folder / _RECIPE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise UserError("cannot read its recipe", where=str(folder / _RECIPE)) from None
+    return RunRecord(recipe, document.get("command"), document.get("pid", 0))
+
+
+class RunFolder:
+    """A run that this process has taken; `open_run` makes one.
+
+    Args:
+        path: The folder.
+        lock: Held.
+        command: What began this attempt, as plain data.
+        is_made: Whether the folder was made for the run, and goes with it.
+        every_s: Seconds between checkpoints.
+        start_s: When this attempt began, by `clock`.
+        clock: Asked for the time, as `time.monotonic`.
+
+    Attributes:
+        earlier_s: Seconds that earlier attempts took, up to the last state they wrote.
+        is_resumed: Whether there was progress when it was opened.
+        is_hopeless: Whether going on would end in the same mistake.
+        is_refused: Whether what was given is not what the run was begun with.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        lock: "BaseFileLock",
+        *,
+        command: Mapping[str, Any] | None,
+        is_made: bool,
+        every_s: float,
+        start_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.path = path
+        self._lock, self._command, self._is_made = lock, command, is_made
+        self._every_s, self._start_s, self._clock = every_s, start_s, clock
+        self._last_s = clock()
+        self._is_told = False
+        self.earlier_s = _earlier_s(path)
+        self.is_resumed = bool(self.progress)
+        self.is_hopeless = self.is_refused = False
+
+    @property
+    def progress(self) -> list[str]:
+        """Names of the states that hold work, sorted."""
+        return _progress(self.path)
+
+    def sign(self, command: Mapping[str, Any] | None) -> None:
+        """Write down which process is at work, and the command to go on with."""
+        document = {"pid": os.getpid(), "is_made": self._is_made, "command": command}
+        self.keep(_RUN, {}, document)
+
+    def confirmed(self) -> None:
+        """Take note that this attempt is of the training that the folder holds."""
+        if self.is_resumed:
+            self.sign(self._command)
+
+    def is_due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return self._clock() - self._last_s >= self._every_s
+
+    def write(
+        self, name: str, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]
+    ) -> None:
+        """Keep a state; where that fails, the older one stays, and work goes on.
+
+        A full disk costs a checkpoint then, not the training; it is told once.
+        """
+        try:
+            self.keep(name, arrays, document)
+        except UserError as error:
+            self._last_s = self._clock()
+            if not self._is_told:
+                _LOG.warning("a checkpoint was not kept, the training goes on: %s", error)
+            self._is_told = True
+
+    def keep(
+        self, name: str, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]
+    ) -> None:
+        """Keep a state.
+
+        Raises:
+            UserError: The place is not writable or the disk is full.
+        """
+        elapsed_s = self.earlier_s + self._clock() - self._start_s
+        whole = {"elapsed_s": elapsed_s, "document": document}
+        write_state(self.path / f"{name}{_STATE}", arrays, whole)
+        self._last_s = self._clock()
+
+    def read(self, name: str) -> State | None:
+        """Return a state, or None where there is none.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        found = read_state(self.path / f"{name}{_STATE}")
+        return None if found is None else (found[0], found[1]["document"])
+
+    def note_failure(self, error: UserError) -> None:
+        """Take note that the work failed.
+
+        A mistake in the recipe is made again by whoever goes on; a machine that refused
+        something, which raises an error of its own first, may have more room then.
+        """
+        self.is_hopeless = error.__context__ is None and not self.is_resumed
+
+    def leave(self) -> bool:
+        """Let go of the run; return whether it stays, to be resumed."""
+        if self.is_hopeless or not self.progress:
+            self.remove()
+            return False
+        self._lock.release()
+        return True
+
+    def remove(self) -> None:
+        """Take away what was written here, and the folder if it was made for the run."""
+        with contextlib.suppress(OSError):
+            _clear(self.path)
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            (self.path / _LOCK).unlink(missing_ok=True)
+            if self._is_made:
+                self.path.rmdir()  # fails if anyone has put a file there
+
+
+def open_run(
+    path: str | Path,
+    *,
+    recipe: str,
+    command: Mapping[str, Any] | None = None,
+    start: Start = "new",
+    every_s: float = DEFAULT_EVERY_S,
+    start_s: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> RunFolder:
+    """Take a folder for a training, or go on with the one it holds.
+
+    Args:
+        path: The folder; made if it is absent.
+        recipe: As TOML, to be kept beside.
+        command: What began the training, as plain data, for `assay resume`.
+        start: "new" refuses where there is progress, "resume" goes on with it or begins
+            where there is none, "fresh" throws it away.
+        every_s: Seconds between checkpoints.
+        start_s: When the work began, by `clock`; None for now.
+        clock: Asked for the time.
+
+    Raises:
+        UserError: Another process is at it, it holds an unfinished training, files of
+            someone else, or the place is not writable.
+    """
+    folder = Path(path)
+    is_new = _make(folder)
+    lock: BaseFileLock | None = None
+    try:
+        if not (folder / f"{_RUN}{_STATE}").exists():
+            _check_nobody_else_s(folder)
+        is_left_over = _is_left_over(folder)
+        lock = _take(folder)
+        is_made = is_new or is_left_over or _is_made(folder)
+        if start == "new" and _progress(folder):
+            raise _unfinished(folder, is_command=command is not None)
+        if start == "fresh" or not _progress(folder):
+            _clear(folder)
+        _sweep(folder)
+        run = RunFolder(
+            folder,
+            lock,
+            command=command,
+            is_made=is_made,
+            every_s=every_s,
+            start_s=clock() if start_s is None else start_s,
+            clock=clock,
+        )
+        run.sign(read_record(folder).command if run.is_resumed else command)
+        if not run.is_resumed:
+            with atomic_write(folder / _RECIPE) as file:
+                file.write(recipe.encode())
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        if is_new:
+            _clear(folder)
+            with contextlib.suppress(OSError):
+                (folder / _LOCK).unlink(missing_ok=True)
+                folder.rmdir()
+        raise
+    return run
+
+
+@contextlib.contextmanager
+def at_work(run: RunFolder) -> Iterator[None]:
+    """Take a run away when the work is done, and leave it where it is cut short."""
+    try:
+        yield
+    except BaseException:
+        run.leave()
+        raise
+    run.remove()
+
+
+def resume_command(path: str | Path) -> str:
+    """Return the command that goes on with a run.
+
+    Example:
+        >>> resume_command("my model.assay.run")
+        "assay resume 'my model.assay.run'"
+    """
+    return f"assay resume {shlex.quote(str(path))}"
+
+
+def _make(folder: Path) -> bool:
+    """Make a folder; return whether it was absent."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if folder.is_dir():
+            return False
+        raise UserError(
+            "is a file, not the folder of a run", where=str(folder), fix="Give another --run"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"cannot make the folder of the run: {error.strerror or error}",
+            where=str(folder),
+            fix="Choose another place with --run",
+        ) from None
+    return True
+
+
+def _take(folder: Path) -> "BaseFileLock":
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        pid = peek_document(folder / f"{_RUN}{_STATE}").get("document", {}).get("pid", "unknown")
+        raise UserError(
+            f"another process is at work on this training (process {pid})",
+            where=str(folder),
+            fix="Wait for it, end it, or choose another folder with --run",
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise UserError(
+            f"cannot lock the folder of the run: {getattr(error, 'strerror', None) or error}",
+            where=str(folder),
+            fix="Choose another place with --run",
+        ) from None
+    return lock
+
+
+def _unfinished(folder: Path, *, is_command: bool) -> UserError:
+    fix = f"Go on with: {resume_command(folder)} (or begin anew with --fresh)"
+    if not is_command:
+        fix = "Go on with resume=True, or remove the folder to begin anew"
+    return UserError("holds an unfinished training", where=str(folder), fix=fix)
+
+
+def _check_nobody_else_s(folder: Path) -> None:
+    others = [entry.name for entry in folder.iterdir() if not _is_ours(entry.name)]
+    if others:
+        raise UserError(
+            f"is not the folder of a run: it holds {others[0]!r}",
+            where=str(folder),
+            fix="Give a new or empty folder with --run",
+        )
+
+
+def _is_left_over(folder: Path) -> bool:
+    """Whether a process was killed between making the folder and signing it, or at its end."""
+    names = [entry.name for entry in folder.iterdir()]
+    if f"{_RUN}{_STATE}" in names:
+        return False
+    return bool(names) or folder.name.endswith(ENDING)
+
+
+def _is_made(folder: Path) -> bool:
+    """Whether an earlier attempt made the folder."""
+    document = peek_document(folder / f"{_RUN}{_STATE}").get("document", {})
+    return bool(document.get("is_made", False))
+
+
+def _is_ours(name: str) -> bool:
+    partial = _PARTIAL.fullmatch(name)
+    whole = partial[1] if partial else name
+    return whole in (_LOCK, _RECIPE) or whole.endswith(_STATE)
+
+
+def _progress(folder: Path) -> list[str]:
+    if not (folder / f"{_RUN}{_STATE}").exists():
+        return []  # it was being removed
+    names = (entry.name.removesuffix(_STATE) for entry in folder.glob(f"*{_STATE}"))
+    return sorted(name for name in names if not name.startswith((".", *GIVEN)))
+
+
+def _earlier_s(folder: Path) -> float:
+    documents = (peek_document(entry) for entry in folder.glob(f"*{_STATE}"))
+    told = (one.get("elapsed_s") for one in documents)
+    return max((seconds for seconds in told if isinstance(seconds, float)), default=0.0)
+
+
+def _clear(folder: Path) -> None:
+    """Remove all files of a run but the lock.
+
+    The record goes first: a folder without it holds no run, whatever else a kill leaves.
+    """
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name != f"{_RUN}{_STATE}"):
+        if _is_ours(entry.name) and entry.name != _LOCK:
+            with contextlib.suppress(OSError):
+                entry.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process was writing."""
+    for entry in folder.iterdir():
+        if _PARTIAL.fullmatch(entry.name) and _is_ours(entry.name):
+            with contextlib.suppress(OSError):
+                entry.unlink(missing_ok=True)
