@@ -4,8 +4,9 @@ Comes in: a trained population and its rivals. Goes out: everything that a model
 holds.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from assay.evaluate.left_out import predict_left_out
 from assay.evaluate.population import Judge
 from assay.explain import (
     Subject,
+    candidate_rows,
+    candidates_importance,
     partial_dependence,
     permutation_importance,
     sample_size,
@@ -27,6 +30,7 @@ from assay.explain import (
 )
 from assay.ledger import Ledger
 from assay.limits import Limits, Prepared
+from assay.machine import give_back
 from assay.nn.network import Network
 from assay.predict import Predictor
 from assay.profile import label_noise
@@ -38,9 +42,9 @@ from assay.training.history import History
 from assay.training.setup import Setup
 
 _LEAST_EXPLAINED = 2  # rows
-_SHUFFLES = 3
-_LEAST_S = 1.0  # of a time budget, for partial dependence
-_EXPLAINED_CELLS, _LEAST_ROWS = 10_000, 200  # rows x classes that are shuffled
+_SHUFFLES = 2
+_LEAST_S = 1.0  # of a time budget, for partial dependence, and for other candidates
+_EXPLAINED_CELLS, _LEAST_ROWS = 2_000, 200  # rows x classes that are shuffled
 _AVERAGED_CELLS, _LEAST_AVERAGED = 300, 20  # the same behind a point of partial dependence
 
 
@@ -90,13 +94,14 @@ def judge_training(
     recipe_in_time = recipe.model_copy(update={"evaluate": prepared.evaluate})
     judge = Judge(setup, rivals, recipe_in_time)
     core = judge.core_graph()
+    give_back()  # here and below: what a stage freed would stay beside what the next takes
     predictor = Predictor(
         samples.preparation, samples.encoder, samples.target, core.serialised, recipe
     )
     evaluation: dict[str, Any] = {
         "classes": list(samples.target.classes),
         "n_rows": len(samples.y),
-        "calibration": asdict(judge.mixture.calibration),
+        "calibration": judge.mixture.calibration.to_dict(),
         "shipped": {"weights": dict(judge.mixture.weights), "prefer": recipe.model.prefer},
         "train": judge.learnt_rows(prepared.n_learnt),
         "training": _describe_training(network, history, recipe),
@@ -106,11 +111,13 @@ def judge_training(
         evaluation["findings"] = _findings(samples, contest)
     if contest is not None:
         evaluation["validation"] = judge.left_out_rows()
+        give_back()
         evaluation["candidates"] = _candidates(contest, evaluation["validation"])
         evaluation["verdict"] = contest.verdict.to_dict()
         decisions, evaluation["decisions"] = _decisions(samples, contest, recipe_in_time)
         predictor = predictor.loaded(core, decisions)
         reference = reference.with_predictions(contest.proba)
+        give_back()
         if recipe.evaluate.importance:
             evaluation |= _explained(setup, rivals, judge, contest, predictor, limits)
     else:
@@ -192,7 +199,7 @@ def _explained(
         return {}
     row_idx, raw = samples.raw_idx[few], samples.raw.take(few)
     predict = predict_left_out(setup, rivals, judge.mixture, recipe, row_idx)
-    groups = samples.units
+    groups, start_s = samples.units, 0.0 if most_s is None else time.monotonic()
     importance = permutation_importance(
         replace(subject, predict=predict),
         raw,
@@ -203,6 +210,11 @@ def _explained(
         seed=recipe.seed,
         most_s=most_s,
     )
+    unused_s = None if most_s is None else most_s - (time.monotonic() - start_s)
+    if unused_s is None or unused_s >= _LEAST_S:
+        importance["candidates"] = _by_candidate(
+            setup, rivals, contest, predictor, few, importance, unused_s
+        )
     left_s = limits.explaining_s()
     columns = top_columns(importance) if left_s is None or left_s >= _LEAST_S else []
     dependence = partial_dependence(
@@ -213,3 +225,32 @@ def _explained(
         seed=recipe.seed,
     )
     return {"importance": importance, "dependence": dependence}
+
+
+def _by_candidate(
+    setup: Setup,
+    rivals: Sequence[Rival],
+    contest: Contest,
+    predictor: Predictor,
+    few: np.ndarray,
+    shipped: Mapping[str, Any],
+    most_s: float | None,
+) -> dict[str, Any]:
+    """Return the importance of columns for every candidate that does not ship."""
+    samples, recipe = setup.samples, predictor.recipe
+    chosen = few[candidate_rows(len(few))]
+    row_idx, groups = samples.raw_idx[chosen], samples.units
+    return candidates_importance(
+        Subject.of(predictor),
+        {
+            name: predict_left_out(setup, rivals, mixture, recipe, row_idx)
+            for name, mixture in contest.alone().items()
+        },
+        samples.raw.take(chosen),
+        samples.y[row_idx],
+        shipped,
+        confidence=recipe.evaluate.confidence,
+        groups=None if groups is None else groups[row_idx],
+        seed=recipe.seed,
+        most_s=most_s,
+    )

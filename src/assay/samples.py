@@ -4,7 +4,8 @@ Comes in: a source and a recipe. Goes out: encoded rows with their classes, and 
 learns from which. Training starts from here; the raw and the typed table are gone.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -149,9 +150,10 @@ def read_test(source: object, samples: Samples, recipe: Recipe, ledger: Ledger) 
             fix="Choose one of them: held-out rows would neither train nor test",
         )
     table = read_table(source, recipe.read, ledger)
-    missing = recipe.read.missing
-    features, y = take_labelled(table, samples.target, ledger, missing=missing)
-    typed = samples.preparation.apply(features, recipe, is_training=False)
+    with _telling_of_test(recipe.target):
+        missing = recipe.read.missing
+        features, y = take_labelled(table, samples.target, ledger, missing=missing)
+        typed = samples.preparation.apply(features, recipe, is_training=False)
     names = [spec.name for spec in samples.preparation.schema.features]
     hashes = typed.frame.select(names).hash_rows().to_numpy()
     n_known = int(np.isin(hashes, samples.row_hashes).sum())
@@ -164,6 +166,29 @@ def read_test(source: object, samples: Samples, recipe: Recipe, ledger: Ledger) 
         )
     groups = group_numbers(features, recipe)
     return HeldOutRows(samples.encoder.transform(typed), y, groups)
+
+
+@contextlib.contextmanager
+def _telling_of_test(target: str) -> Iterator[None]:
+    """Let errors about a test table speak of a training: there is no model yet.
+
+    Raises:
+        UserError: As raised inside, with what may be done while training.
+    """
+    try:
+        yield
+    except UserError as error:
+        what, fix = error.what, error.fix or ""
+        if "--fill-missing" in fix:
+            hint = fix.partition(" Otherwise")[0]
+            fix = f'{hint} Otherwise add it, or set predict.missing_columns = "fill"'
+            what = what.replace("that the model reads", "that the training table has")
+        elif what.startswith("the model knows no class"):
+            what = what.replace("the model knows no class", "the training table has no class", 1)
+            fix = fix.partition(" Leave")[0] + " Leave such rows out, or train with some of them"
+        elif what.startswith("there is no column"):
+            fix = f"{fix.rstrip('.')}. Test rows need the target {target!r}".removeprefix(". ")
+        raise UserError(what, where=error.where, fix=fix or None) from None
 
 
 def held_out(samples: Samples) -> HeldOutRows:

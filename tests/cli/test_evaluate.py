@@ -161,3 +161,44 @@ def test_unknown_classes_are_counted(run, model, fruit, tmp_path):
     assert (
         "knows no class 'plum'; 20 of 60 rows are of this class. Known: apple, pear." in result.err
     )
+
+
+def test_realised_decisions_and_flags_are_told(run, model, fruit, tmp_path):
+    cost = tmp_path / "cost.csv"
+    cost.write_text(",apple,pear\napple,,1\npear,7,\n", encoding="utf-8")
+    result = run("evaluate", model, fruit, "--cost", cost)
+    assert result.status == 0
+    text = " ".join(result.out.split())
+    assert "Decisions Deciding by cost costs 0." in text
+    assert "Always deciding the commonest class 'apple' costs" in text
+    assert "Flags no row is unlike what was learnt from" in text
+    told = json.loads(run("evaluate", model, fruit, "--cost", cost, "--json").out)["decisions"]
+    assert told["cost"]["matrix"] == [[0.0, 1.0], [7.0, 0.0]]
+    assert told["cost"]["majority"]["decision"] == "apple"
+    assert told["cost"]["saved"]["majority"]["low"] is not None
+    assert "cost" not in json.loads(run("evaluate", model, fruit, "--json").out)["decisions"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (",apple,plum\napple,,1\nplum,7,\n", "no class 'plum'"),
+        (",apple,pear\napple,,1\n", "pear"),
+    ],
+)
+def test_costs_that_do_not_fit_are_one_line(run, model, fruit, tmp_path, text, said):
+    cost = tmp_path / "cost.csv"
+    cost.write_text(text, encoding="utf-8")
+    result = run("evaluate", model, fruit, "--cost", cost)
+    assert (result.status, result.out) == (2, "")
+    assert said in result.err
+    assert "cost.csv" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_flagged_rows_are_counted_and_judged(run, model, fruit, tmp_path):
+    table = tmp_path / "odd.csv"
+    table.write_text(fruit.read_text(encoding="utf-8").replace("red", "blue"), encoding="utf-8")
+    text = " ".join(run("evaluate", model, table).out.split())
+    assert "of 60 rows unlike what was learnt from: colour: unseen level" in text
+    assert "accuracy of these rows 0." in text or "accuracy of these rows 1." in text

@@ -170,3 +170,30 @@ def test_groups_and_untested_columns_are_told():
     assert "a and 1 column alike" in lines[2]
     assert "7 columns not tested singly" in lines[3]
     assert lines[4] == "  a and b carry the same"
+
+
+def test_importance_for_a_candidate_that_does_not_ship(run, model):
+    evaluation = load(model).evaluation
+    shipped = evaluation["verdict"]["shipped"]
+    for name, found in evaluation["importance"]["candidates"].items():
+        told = json.loads(run("explain", model, "--candidate", name, "--json").out)
+        assert told == found
+        assert name != shipped
+    own = run("explain", model, "--candidate", shipped)
+    assert own.out == run("explain", model).out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--candidate", "boostin"], "Did you mean 'boosting'?"),
+        (["--candidate", "majority"], "'majority' is not known"),
+        (["{fruit}", "--candidate", "boosting"], "the model file predicts by what ships alone"),
+        (["--record", APPLE, "--candidate", "boosting"], "Leave TABLE and --record out"),
+    ],
+)
+def test_a_candidate_that_cannot_be_explained_is_told(run, model, fruit, args, said):
+    result = run("explain", model, *(fruit if arg == "{fruit}" else arg for arg in args))
+    assert (result.status, result.out) == (2, "")
+    assert said in result.err
+    assert len(result.err.splitlines()) == 1

@@ -129,9 +129,14 @@ def test_library_writes_by_the_ending(model, tmp_path):
 def test_training_writes_the_page_beside_the_model(run, fruit, tmp_path, quick):
     args = ["train", fruit, "--target", "fruit", *quick]
     result = run(*args, "-o", tmp_path / "m.assay")
-    assert result.out.endswith(f"Written {tmp_path}/m.assay and {tmp_path}/m.html\n")
-    assert write.is_report(tmp_path / "m.html")
-    text = (tmp_path / "m.html").read_text(encoding="utf-8")
+    twins = [tmp_path / f"m.{form}" for form in write.FORMATS]
+    written = ", ".join(str(path) for path in twins)
+    assert result.out.endswith(f"Written {tmp_path}/m.assay and {written}\n")
+    for form, path in zip(write.FORMATS, twins, strict=True):
+        assert write.is_report(path, form)
+        alone = run("report", tmp_path / "m.assay", "--format", form, "-o", "-").out
+        assert path.read_text(encoding="utf-8") == alone
+    text = twins[0].read_text(encoding="utf-8")
     told = json.loads(run("report", tmp_path / "m.assay", "--format", "json", "-o", "-").out)
     assert _data(text) == told
 
@@ -141,7 +146,7 @@ def test_a_report_that_fails_leaves_the_model(run, fruit, tmp_path, quick, monke
     def broken(*args: object, **named: object) -> str:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(write, "render_report", broken)
+    monkeypatch.setattr(write, "render_reports", broken)
     result = run("train", fruit, "--target", "fruit", *quick, "-o", tmp_path / "m.assay", "-q")
     assert (result.status, result.out) == (0, f"{tmp_path}/m.assay\n")
     assert "the model is kept, but its report failed (ZeroDivisionError: a bug)" in result.err
@@ -155,15 +160,15 @@ class Broken:
         self.error = error
         self.written: list[str] = []
 
-    def report(self, path: str, *, name: str = "") -> None:
+    def report(self, *paths: str, name: str = "") -> None:
         if self.error:
             raise self.error
-        self.written.append(f"{path} of {name}")
+        self.written += [f"{path} of {name}" for path in paths]
 
 
 def test_a_place_that_is_not_writable_is_told(tmp_path, capfd):
     error = UserError("cannot write: no room", where="m.html")
-    assert module.report_after_training(Broken(error), str(tmp_path / "m.assay"), None) is None
+    assert module.report_after_training(Broken(error), str(tmp_path / "m.assay"), None) == []
     told = (
         "assay: the model is kept, but its report cannot be written: m.html: cannot write: no room"
     )
@@ -173,19 +178,44 @@ def test_a_place_that_is_not_writable_is_told(tmp_path, capfd):
 def test_a_page_that_is_not_ours_stays(tmp_path, capfd):
     page = tmp_path / "m.html"
     page.write_text("<p>mine</p>", encoding="utf-8")
-    assert module.report_after_training(Broken(), str(tmp_path / "m.assay"), None) is None
+    twins = [str(tmp_path / "m.json"), str(tmp_path / "m.md")]
+    assert module.report_after_training(Broken(), str(tmp_path / "m.assay"), None) == twins
     assert page.read_text(encoding="utf-8") == "<p>mine</p>"
     assert "is no report of assay and stays" in capfd.readouterr().err
     wanted = Broken()
-    assert module.report_after_training(wanted, "m.assay", str(page)) == str(page)
+    assert module.report_after_training(wanted, "m.assay", str(page)) == [str(page)]
     assert wanted.written == [f"{page} of m.assay"]
 
 
 def test_a_model_on_standard_output_has_no_report_unless_asked(tmp_path):
     model = Broken()
-    assert module.report_after_training(model, "-", None) is None
+    assert module.report_after_training(model, "-", None) == []
     assert model.written == []
-    assert module.report_after_training(model, "-", "r.html") == "r.html"
+    assert module.report_after_training(model, "-", "r.html") == ["r.html"]
+
+
+def test_a_table_named_as_the_twin_is_no_twin(run, fruit, tmp_path, quick):
+    table = tmp_path / "fruit.json"
+    header, *rows = (line.split(",") for line in fruit.read_text(encoding="utf-8").splitlines())
+    records = [dict(zip(header, row, strict=True)) for row in rows]
+    table.write_text(json.dumps(records), encoding="utf-8")
+    before = table.read_bytes()
+    path = tmp_path / "fruit.assay"
+    result = run("train", table, "--target", "fruit", *quick, "-o", path)
+    assert result.status == 0
+    assert table.read_bytes() == before
+    assert f"{table}: is no report of assay and stays" in result.err
+    assert result.out.endswith(f"{tmp_path}/fruit.html, {tmp_path}/fruit.md\n")
+
+
+def test_no_face_is_written_where_one_cannot_be_rendered(model, tmp_path, monkeypatch):
+    def broken(*args: object, **named: object) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("assay.report.markdown.render_markdown", broken)
+    with pytest.raises(ZeroDivisionError):
+        load(model).report(tmp_path / "a.html", tmp_path / "a.md")
+    assert not (tmp_path / "a.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from assay.errors import UserError
 from assay.evaluate.calibration import (
     MAX_TEMPERATURE,
     apply_temperature,
+    apply_vector,
     fit_temperature,
+    fit_vector,
     mix_weight,
 )
 from assay.metrics import log_loss
@@ -105,3 +107,60 @@ def test_members_are_cooled_together():
 def test_wrong_input_is_told(proba, said):
     with pytest.raises(UserError, match=said):
         fit_temperature(np.array(proba), np.array([0]))
+
+
+def _skewed(n_rows=6000, n_classes=3, seed=1):
+    """Labels of softmax(logits), and probabilities of which each class is off in its own way."""
+    proba, y_true = _case(1.0, n_classes, n_rows, seed)
+    factors, shifts = np.array([0.6, 1.0, 1.5][:n_classes]), np.array([0.8, 0.0, -0.8][:n_classes])
+    shifts = shifts - shifts.mean()
+    off = _softmax((np.log(proba) - shifts) / factors)
+    return off, proba, y_true
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_vector_scaling_undoes_what_each_class_is_off_by(n_classes):
+    off, proba, y_true = _skewed(n_classes=n_classes)
+    found = apply_vector(off, *fit_vector(off, y_true))
+    cooled = apply_temperature(off, fit_temperature(off, y_true))
+    assert np.abs(found - proba).mean() < 0.02
+    assert np.abs(found - proba).mean() < 0.5 * np.abs(cooled - proba).mean()
+    assert log_loss(y_true, found) < log_loss(y_true, cooled) - 0.005
+
+
+def test_vector_scaling_is_the_minimum_of_its_loss():
+    off, _, y_true = _skewed(n_rows=500)
+    factors, shifts = fit_vector(off, y_true)
+    start, pull = 1 / fit_temperature(off, y_true), 20.0 / 500
+
+    def loss(parameters):
+        f, b = parameters.reshape(2, 3)
+        return log_loss(y_true, apply_vector(off, f, b)) + pull * (
+            ((f - start) ** 2).sum() + (b**2).sum()
+        )
+
+    found = minimize(loss, np.concatenate([factors, shifts]), method="Nelder-Mead",
+                     options={"xatol": 1e-7, "fatol": 1e-12, "maxiter": 20_000})  # fmt: skip
+    np.testing.assert_allclose(np.concatenate([factors, shifts]), found.x, atol=2e-3)
+
+
+def test_few_rows_stay_near_the_temperature():
+    off, _, y_true = _skewed(n_rows=12)
+    factors, shifts = fit_vector(off, y_true)
+    np.testing.assert_allclose(factors, 1 / fit_temperature(off, y_true), atol=0.3)
+    np.testing.assert_allclose(shifts, 0.0, atol=0.3)
+
+
+def test_vector_scaling_stays_finite_where_rows_are_told_apart():
+    proba = np.array([[1.0, 0.0], [0.0, 1.0]] * 50)
+    factors, shifts = fit_vector(proba, np.array([0, 1] * 50))
+    found = apply_vector(proba, factors, shifts, mix=0.01)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    assert found.min() == pytest.approx(0.005)
+
+
+@pytest.mark.attack
+def test_vector_scaling_takes_probabilities_only():
+    with pytest.raises(UserError, match="probabilities"):
+        fit_vector(np.array([[2.0, -1.0]]), np.array([0]))

@@ -85,8 +85,8 @@ def test_copies_of_rows_do_not_make_an_interval_narrower(rng):
 
 
 def test_scores_say_on_how_many_rows_they_stand(rng, monkeypatch):
-    monkeypatch.setattr("assay.evaluate.contest._COMPARED_CELLS", 100)
-    monkeypatch.setattr("assay.evaluate.contest._COMPARED_ROWS", 50)
+    monkeypatch.setattr("assay.evaluate.contest.COMPARED_CELLS", 100)
+    monkeypatch.setattr("assay.evaluate.contest.COMPARED_ROWS", 50)
     y = rng.integers(0, 2, 300)
     contest = Contest(make_logs(rng, y, 2), y, make_split(300, 3), RECIPE)
     assert {one["n_rows"] for one in contest.documents()} == {50}

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from assay.evaluate.calibration import apply_temperature, fit_temperature, mix_weight
-from assay.evaluate.mixture import Mixture, cross_fitted, fit_mixture
+from assay.evaluate.calibration import (
+    apply_temperature,
+    apply_vector,
+    fit_temperature,
+    fit_vector,
+    mix_weight,
+)
+from assay.evaluate.mixture import Mixture, cross_fitted, fit_mixture, prior_share
 from assay.nn.core_graph import Calibration
 
 
@@ -78,13 +84,20 @@ def test_two_rows_are_judged_without_a_fit():
     assert Mixture({"only": 1.0}).apply({"only": logs["only"][0]})[0, 0] == pytest.approx(0.7)
 
 
-def test_weights_are_drawn_half_way_to_the_prior(rng):
-    logs, y = make_logs(4000, rng)
+@pytest.mark.parametrize(("n_rows", "share"), [(400, 0.5), (2000, 0.25)])
+def test_weights_of_few_rows_are_drawn_further_to_the_prior(rng, n_rows, share):
+    logs, y = make_logs(n_rows, rng)
     named = {"boosting": logs["first"], "network": logs["second"]}
     plain = fit_mixture(logs, ("first", "second"), y, is_calibrated=False)
     drawn = fit_mixture(named, ("boosting", "network"), y, is_calibrated=False)
-    assert drawn.weights["boosting"] == pytest.approx(plain.weights["first"] / 2 + 0.2)
-    assert drawn.weights["network"] == pytest.approx(plain.weights["second"] / 2 + 0.3)
+    kept = 1.0 - share
+    assert drawn.weights["boosting"] == pytest.approx(kept * plain.weights["first"] + share * 0.4)
+    assert drawn.weights["network"] == pytest.approx(kept * plain.weights["second"] + share * 0.6)
+
+
+def test_without_rows_the_prior_has_its_half():
+    assert prior_share(0) == prior_share(500) == 0.5
+    assert prior_share(100_000) < 0.04
 
 
 def test_rows_that_are_not_named_are_not_fitted_on(rng):
@@ -96,3 +109,20 @@ def test_rows_that_are_not_named_are_not_fitted_on(rng):
         for labels in (y, flipped)
     ]
     assert found[0] == found[1]
+
+
+def test_vector_scaling_is_fitted_on_other_rows_than_it_judges(rng):
+    logs, y = make_logs(200, rng)
+    named = {"is_calibrated": True, "seed": 0, "method": "vector"}
+    before = cross_fitted(logs, ("first", "second"), y, **named)
+    flipped = y.copy()
+    flipped[7] = 1 - flipped[7]
+    after = cross_fitted(logs, ("first", "second"), flipped, **named)
+    np.testing.assert_array_equal(after[:, 7], before[:, 7])
+    assert not np.array_equal(after, before)
+    fitted = fit_mixture(logs, ("first",), y, is_calibrated=True, method="vector")
+    assert len(fitted.calibration.factors) == len(fitted.calibration.shifts) == 2
+    assert set(fitted.calibration.to_dict()) == {"temperature", "mix", "factors", "shifts"}
+    proba = np.exp(logs["first"][0])
+    expected = apply_vector(proba, *fit_vector(proba, y), mix=mix_weight(200))
+    np.testing.assert_allclose(fitted.apply({"first": logs["first"][0]}), expected, atol=1e-9)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from assay.errors import UserError
-from assay.evaluate.scores import evaluate_predictions
+from assay.evaluate.intervals import wilson
+from assay.evaluate.scores import MOST_RATES, evaluate_predictions
 from assay.metrics import SCORES
 from assay.options import EvaluateRecipe
 
@@ -94,3 +95,51 @@ def test_classes_of_grouped_rows_have_wider_intervals():
         recall = judged["per_class"][0]["recall"]
         widths.append(recall["high"] - recall["low"])
     assert 1.7 < widths[1] / widths[0] < 2.8  # sqrt(5) where all rows of a group are alike
+
+
+def test_every_rate_of_the_confusion_matrix_has_an_interval():
+    result = evaluate_predictions(Y_TRUE, PROBA, CLASSES, RECIPE, seed=0)
+    assert len(result["rates"]) == 3
+    for counts, rates in zip(result["confusion"], result["rates"], strict=True):
+        for n, found in zip(counts, rates, strict=True):
+            assert found == wilson(n, sum(counts), confidence=0.95).to_dict()
+    assert result["rates"][0][1]["estimate"] == pytest.approx(1 / 3)
+    assert result["rates"][0][0] == result["per_class"][0]["recall"]
+    assert result["row_worth"] == 1.0
+
+
+def test_rates_are_as_wide_as_the_other_shares():
+    plain, wide = (
+        evaluate_predictions(Y_TRUE, PROBA, CLASSES, RECIPE, seed=0, widening=widening)
+        for widening in (1.0, 1.2)
+    )
+    assert wide["row_worth"] == pytest.approx(1 / 1.44)
+    for before, after in zip(plain["rates"][0], wide["rates"][0], strict=True):
+        assert after["estimate"] == pytest.approx(before["estimate"])
+        assert after["high"] - after["low"] > before["high"] - before["low"]
+
+
+def test_many_classes_keep_what_rates_are_made_from():
+    n_classes = MOST_RATES + 1
+    y = np.arange(200) % n_classes
+    proba = np.full((200, n_classes), 1 / n_classes)
+    names = [str(idx) for idx in range(n_classes)]
+    result = evaluate_predictions(y, proba, names, RECIPE, seed=0)
+    assert "rates" not in result
+    assert result["row_worth"] == 1.0
+
+
+@pytest.mark.parametrize("named", [0, 1])
+def test_of_one_class_nothing_is_shown_that_means_nothing(named):
+    proba = np.tile([0.9, 0.1] if named == 0 else [0.1, 0.9], (8, 1))
+    result = evaluate_predictions(np.zeros(8, dtype=int), proba, ["a", "b"], RECIPE, seed=0)
+    assert result["note"] == (
+        "All 8 rows are of class 'a': only accuracy, log loss and Brier score say something"
+    )
+    nothing = {"estimate": None, "low": None, "high": None}
+    for row in result["per_class"]:
+        assert (row["precision"], row["f1"]) == (nothing, nothing)
+    assert result["per_class"][0]["recall"]["estimate"] == 1.0 - named
+    known = {name for name, score in result["scores"].items() if score["estimate"] is not None}
+    assert known == {"accuracy", "log_loss", "brier"}
+    assert evaluate_predictions(Y_TRUE, PROBA, CLASSES, RECIPE, seed=0)["note"] is None

@@ -111,6 +111,17 @@ def test_calibration_is_part_of_the_graph(rng):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_vector_scaling_is_part_of_the_graph(rng):
+    network, arrays = make_network(rng, {})
+    factors, shifts = (0.5, 1.0, 2.0), (0.3, 0.0, -0.3)
+    plain = CoreGraph(build_core_graph(network, Calibration())).run(arrays)
+    fitted = Calibration(1.0, 0.1, factors, shifts)
+    found = CoreGraph(build_core_graph(network, fitted)).run(arrays)
+    raised = plain.astype(np.float64) ** np.array(factors) * np.exp(shifts)
+    expected = raised / raised.sum(axis=1, keepdims=True) * 0.9 + 0.1 / 3
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_one_row_at_a_time_equals_the_batch(rng):
     network, arrays = make_network(rng, {})
     core = CoreGraph(build_core_graph(network, Calibration()))

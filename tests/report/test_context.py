@@ -185,3 +185,47 @@ def test_folders_before_the_model_are_not_told(monkeypatch, minimal_evaluation):
     contents = SimpleNamespace(predictor=predictor, evaluation=minimal_evaluation(), ledger=[])
     for name in ("/home/someone/secret/m.assay", "C:\\secret\\m.assay", "m.assay"):
         assert context.Subject.of(contents, name=name).name == "m.assay"
+
+
+def test_rates_of_the_confusion_matrix_have_intervals(make_subject, full_evaluation):
+    document = make_context(make_subject(full_evaluation(("a", "b", "c"))))
+    confusion = document["parts"][0]["confusion"]
+    judged = full_evaluation(("a", "b", "c"))["validation"]
+    assert confusion["rates"] == plain(judged["rates"])
+
+
+def test_rates_of_an_earlier_release_have_none(make_subject, full_evaluation):
+    evaluation = full_evaluation()
+    for part in ("validation", "test"):
+        del evaluation[part]["rates"], evaluation[part]["row_worth"], evaluation[part]["note"]
+    found = make_context(make_subject(evaluation))["parts"][0]
+    rate = found["confusion"]["rates"][0][0]
+    assert 0 < rate["estimate"] < 1
+    assert (rate["low"], rate["high"]) == (None, None)
+    assert found["note"] is None
+
+
+def test_confused_classes_of_many_have_rates(make_subject, full_evaluation):
+    names = tuple(f"class {idx:02d}" for idx in range(40))
+    confused = make_context(make_subject(full_evaluation(names)))["parts"][0]["confusion"]
+    for one in confused["confused"]:
+        assert one["rate"]["estimate"] == pytest.approx(one["share"])
+        assert one["rate"]["low"] < one["share"] < one["rate"]["high"]
+
+
+def interval(estimate):
+    return {"estimate": estimate, "low": estimate - 0.1, "high": estimate + 0.1}
+
+
+def test_importance_of_candidates_is_a_table(make_subject, full_evaluation):
+    evaluation = full_evaluation()
+    measured = {
+        name: {"n_rows": 90, "columns": [{"column": "sex", "increase": interval(0.2)}]}
+        for name in ("network", "boosting")
+    }
+    evaluation["importance"]["candidates"] = measured
+    found = make_context(make_subject(evaluation))["importance"]["candidates"]
+    assert (found["n_rows"], found["names"]) == (90, ["boosting", "network"])
+    assert found["rows"] == [{"column": "sex", "increases": [plain(interval(0.2))] * 2}]
+    del evaluation["importance"]["candidates"]
+    assert make_context(make_subject(evaluation))["importance"]["candidates"] is None

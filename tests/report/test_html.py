@@ -186,3 +186,35 @@ def test_wider_intervals_are_told_where_rows_were_left_out(make_subject, full_ev
 
 def test_same_document_same_page(document):
     assert render_html(document) == render_html(json.loads(json.dumps(document)))
+
+
+@pytest.mark.parametrize("n_classes", [2, 8, 40])
+def test_rates_of_the_confusion_matrix_are_shown_with_intervals(
+    make_subject, full_evaluation, n_classes
+):
+    names = tuple(f"class {idx:02d}" for idx in range(n_classes))
+    page = render_html(make_context(make_subject(full_evaluation(names))))
+    matrix = page.partition('id="confusion"')[2].partition("</section>")[0]
+    if n_classes == 2:
+        assert matrix.count('<span class="ci">') >= 8  # four cells of two parts
+    else:
+        assert "The shares with their intervals" in matrix
+        assert re.search(r'title="[\d.]+\s%, interval [\d.]+ to [\d.]+\s%"', matrix)
+
+
+def test_what_a_part_leaves_unsaid_is_said(make_subject, full_evaluation):
+    evaluation = full_evaluation()
+    evaluation["test"]["note"] = "All 9 rows are of class <no>."
+    page = render_html(make_context(make_subject(evaluation)))
+    assert '<p class="notice">All 9 rows are of class &lt;no&gt;.</p>' in page
+
+
+def test_other_candidates_have_their_importance(make_subject, full_evaluation):
+    evaluation = full_evaluation()
+    columns = [{"column": "<sex>", "increase": {"estimate": 0.2, "low": 0.1, "high": 0.3}}]
+    evaluation["importance"]["columns"][1]["column"] = "<sex>"
+    evaluation["importance"]["candidates"] = {"network": {"n_rows": 90, "columns": columns}}
+    page = render_html(make_context(make_subject(evaluation)))
+    assert "For the other candidates" in page
+    assert "<bdi>&lt;sex&gt;</bdi>" in page
+    assert "<sex>" not in page.partition("report-data")[0]

@@ -47,3 +47,18 @@ def test_a_changed_card_is_told_from_one_as_written(make_subject, full_evaluatio
 
 def test_ampersands_start_no_entity():
     assert escaped("&lt;") == "&amp;lt;"
+
+
+def test_card_has_classes_and_confusion_with_intervals(make_subject, full_evaluation):
+    card = render_markdown(make_context(make_subject(full_evaluation())))
+    assert "| class | rows | precision | recall (accuracy of the class) | F1 |" in card
+    assert re.search(r"^\| no \| \d+: [\d.]+\s% \([\d.]+ to [\d.]+\s%\) \| ", card, re.MULTILINE)
+    assert re.search(r"Before calibration: calibration error \(ECE\) 0\.\d{3}", card)
+
+
+def test_card_says_what_rows_of_one_class_leave_unsaid(make_subject, full_evaluation):
+    evaluation = full_evaluation()
+    evaluation["test"]["note"] = "All 9 rows are of class 'no'."
+    assert "All 9 rows are of class 'no'." in render_markdown(
+        make_context(make_subject(evaluation))
+    )

@@ -59,10 +59,37 @@ def verdict_lines(evaluation: Mapping[str, Any]) -> list[str]:
     return ["", heading("Verdict"), *wrapped(text)]
 
 
-def wrapped(text: str) -> list[str]:
+def wrapped(text: str, *, indent: str = GAP) -> list[str]:
     """Return a text in lines that fit the terminal, indented."""
-    width = max(min(shutil.get_terminal_size().columns, _MAX_WIDTH), 20)
-    return textwrap.wrap(one_line(text), width=width, initial_indent=GAP, subsequent_indent=GAP * 2)
+    return textwrap.wrap(
+        one_line(text), width=_width(), initial_indent=indent, subsequent_indent=GAP + indent
+    )
+
+
+def one_of(text: str, *, indent: str = GAP) -> str:
+    """Return the first line of a text that fits the terminal; "…" tells that there is more."""
+    return clipped(wrapped(text, indent=indent), 1)[0]
+
+
+def clipped(lines: Sequence[str], most: int, more: str = "") -> list[str]:
+    """Return at most `most` lines; where some are cut off, the last ends in "…" and `more`.
+
+    Example:
+        >>> clipped(["one two", "three"], 1), clipped(["one"], 1)
+        (['one two…'], ['one'])
+    """
+    if len(lines) <= most:
+        return list(lines)
+    kept = list(lines[: max(most, 1)])
+    ending = f"… ({more})" if more else "…"
+    last, width = kept[-1], _width()
+    while len(last) + len(ending) > width and " " in last.strip():
+        last = last.rsplit(" ", 1)[0]
+    return [*kept[:-1], last.rstrip(" ,;:.") + ending]
+
+
+def _width() -> int:
+    return max(min(shutil.get_terminal_size().columns, _MAX_WIDTH), 20)
 
 
 def finding_lines(findings: Sequence[Mapping[str, str]], *, is_brief: bool = False) -> list[str]:

@@ -79,7 +79,7 @@ def _titanic(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
     frame = _predict(model, folder / "titanic.assay", some, out, ["Name", "label", "proba"])
     _say_frame(frame)
     _say_accuracy(model, "validation", "rows it had left out")
-    files = _existing(table, some, folder / "titanic.assay", folder / "titanic.html", out)
+    files = _existing(table, some, *_written(folder, "titanic"), out)
     _say_files(files)
     return model, files
 
@@ -103,7 +103,7 @@ def _people(folder: Path, is_quiet: bool) -> "tuple[Model, list[Path]]":
     (told,) = answer(model, decided(model, model.predict_proba([_PERSON]), None))
     say(json.dumps(told, indent=2))
     _say_accuracy(model, "test", "the test rows")
-    files = _existing(table, test, folder / "people.assay", folder / "people.html", out)
+    files = _existing(table, test, *_written(folder, "people"), out)
     _say_files(files)
     return model, files
 
@@ -121,7 +121,8 @@ def _train(table: Path, recipe: str, folder: Path, *, test: Path | None, is_quie
     from assay.cli.choices import make_recipe
     from assay.cli.output import say
     from assay.cli.report import report_after_training
-    from assay.cli.train import summary_lines, train_and_save
+    from assay.cli.summary import summary_lines
+    from assay.cli.train import train_and_save
 
     path = str(folder / f"{recipe}.assay")
     testing = () if test is None else ("--test", test)
@@ -186,6 +187,10 @@ def _show_command(*words: str | Path) -> None:
     from assay.cli.output import say
 
     say(heading(f"$ {shlex.join(['assay', *(str(word) for word in words)])}"))
+
+
+def _written(folder: Path, recipe: str) -> list[Path]:
+    return [folder / f"{recipe}.{ending}" for ending in ("assay", "html", "json", "md")]
 
 
 def _existing(*paths: Path) -> list[Path]:

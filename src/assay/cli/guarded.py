@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from assay.cli.layout import GAP, counted, cut, figure, heading, listing, table
+from assay.cli.layout import GAP, counted, cut, figure, heading, listing, ranged, table
+from assay.cli.output import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,7 @@ LEAST_ROWS = 200
 """Fewer rows than this are not asked whether the table has drifted."""
 
 _MOST_REASONS = 3
+_DECISIONS = ("cost", "threshold", "conformal", "abstention")
 _PREDICTION = "prediction"  # kind of the entry that is no column
 
 
@@ -66,15 +68,41 @@ def drift_line(found: Sequence[Mapping[str, Any]]) -> str:
 
 def one_class_lines(judged: Mapping[str, Any]) -> list[str]:
     """Return that all rows are of one class, so that most scores say nothing."""
-    present = [row for row in judged["per_class"] if row["n"]]
-    if len(present) != 1:
+    note = judged.get("note")
+    return [one_line(note), ""] if note else []
+
+
+def decision_lines(judged: Mapping[str, Any]) -> list[str]:
+    """Return what the model's decisions did on these rows, a sentence each."""
+    from assay.cli.compared import wrapped
+
+    told = judged.get("decisions") or {}
+    texts = [told[name]["text"] for name in _DECISIONS if name in told]
+    if not texts:
         return []
-    n_rows, name = present[0]["n"], cut(present[0]["class"])
-    whose = f"All {n_rows:,} rows are" if n_rows > 1 else "The only row is"
-    return [
-        f"{whose} of class '{name}': only accuracy, log loss and Brier score say something",
-        "",
-    ]
+    return ["", heading("Decisions"), *(line for text in texts for line in wrapped(text))]
+
+
+def flag_lines(judged: Mapping[str, Any]) -> list[str]:
+    """Return how many rows are unlike all that was learnt from, and how the model does there."""
+    from assay.cli.compared import wrapped
+
+    told = judged.get("flags")
+    if not told:
+        return []
+    lines = ["", heading("Flags")]
+    if not told["n_flagged"]:
+        return [*lines, f"{GAP}no row is unlike what was learnt from"]
+    shown = [f"{one['flag']} ({one['n']:,})" for one in told["reasons"]]
+    text = (
+        f"{told['n_flagged']:,} of {counted(told['n_rows'], 'row')} unlike what was learnt "
+        f"from: {listing(shown, limit=_MOST_REASONS)}"
+    )
+    accuracy = told["accuracy"]
+    compared = f"accuracy of these rows {ranged(accuracy['flagged'])}"
+    if told["n_flagged"] < told["n_rows"]:
+        compared += f", of the others {ranged(accuracy['others'])}"
+    return [*lines, *wrapped(text), *wrapped(compared)]
 
 
 def promise_lines(judged: Mapping[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ def report(
     """Write the report of a model: one page that opens offline, JSON, or a model card."""
     from assay.cli.output import check_destination, say, write_bytes
     from assay.cli.talk import talking
-    from assay.modelfile import load_model, read_manifest
+    from assay.modelfile import load_model, read_manifest, telling_of
     from assay.report.write import (
         check_replaceable,
         choose_form,
@@ -51,8 +51,9 @@ def report(
         check_replaceable(path, chosen)
     with talking(is_quiet=is_quiet):
         contents = load_model(model_path)
-        version = read_manifest(model_path)["assay_version"]
-        text = render_report(contents, chosen, name=Path(model_path).name, assay_version=version)
+        version, name = read_manifest(model_path)["assay_version"], Path(model_path).name
+        with telling_of(model_path):
+            text = render_report(contents, chosen, name=name, assay_version=version)
     if path == _STANDARD_OUTPUT:
         write_bytes([text.encode()])
         return
@@ -90,42 +91,58 @@ def check_report(report_path: str | None, *, is_unwanted: bool, inputs: tuple[ob
     check_destination(report_path, inputs=inputs)
 
 
-def report_after_training(model: "Model", path: str, report_path: str | None) -> str | None:
+def report_after_training(model: "Model", path: str, report_path: str | None) -> list[str]:
     """Write the report of a model that was just trained; a failure is told, never raised.
+
+    All faces are rendered before the first is written, and each is written whole or not.
 
     Args:
         model: Trained, and already written.
         path: Of the model file; "-" for standard output.
-        report_path: Value of `--report`; None for the default, beside the model.
+        report_path: Value of `--report`, which is then the only one; None for the page, its
+            JSON twin and the model card, beside the model.
 
     Returns:
-        Where the report is; None where there is none.
+        Where the report is: the files written, the page first.
     """
     from assay.cli.output import tell
     from assay.errors import UserError
-    from assay.report.write import default_name, is_report
 
-    chosen = report_path
-    if chosen is None:
-        if path == _STANDARD_OUTPUT:
-            return None
-        chosen = default_name(path)
-        if Path(chosen).exists() and not is_report(chosen):
-            tell(f"{chosen} is no report of assay and stays; give --report FILE for another name")
-            return None
+    chosen = _beside(path) if report_path is None else [report_path]
+    if not chosen:
+        return []
     try:
-        model.report(chosen, name=Path(path).name)
+        model.report(*chosen, name=Path(path).name)
     except UserError as error:
         tell(f"the model is kept, but its report cannot be written: {error}")
-        return None
+        return []
     except Exception as error:  # whatever it is, the training is not lost for it
         _trace(error)
         tell(
             f"the model is kept, but its report failed ({type(error).__name__}: {error}). "
             "Please report it; ASSAY_DEBUG=1 tells where"
         )
-        return None
+        return []
     return chosen
+
+
+def _beside(path: str) -> list[str]:
+    """Return the names beside a model that are free, or hold what assay wrote there before."""
+    from assay.cli.output import tell
+    from assay.report.write import FORMATS, default_name, is_report
+
+    if path == _STANDARD_OUTPUT:
+        return []
+    found = []
+    for form in FORMATS:
+        name = default_name(path, form)
+        if Path(name).exists() and not is_report(name, form):
+            what = "the model card was changed" if form == "md" else "is no report of assay"
+            told = f"{name}: {what} and stays"
+            tell(f"{told}; give --report FILE for another name")
+        else:
+            found.append(name)
+    return found
 
 
 def _trace(error: Exception) -> None:

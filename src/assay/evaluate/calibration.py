@@ -1,8 +1,10 @@
-"""Calibration: probabilities and true classes in, one temperature out.
+"""Calibration: probabilities and true classes in, one temperature or one vector out.
 
 A network that is sure too often (or too seldom) keeps its order of rows when all its
 logits are divided by one number, the temperature (Guo et al. 2017, arXiv 1706.04599).
-It is fitted on out-of-fold predictions, and mixed with a small uniform share so that
+Vector scaling (the same paper) gives each class a factor and a shift of its own; of two
+classes it is the beta calibration of Kull et al. 2017 (AISTATS, PMLR 54:623).
+Both are fitted on out-of-fold predictions, and mixed with a small uniform share so that
 nothing is called impossible after few rows; both follow the refine-then-calibrate
 practice of RealMLP's authors (arXiv 2407.04491, 2501.19195).
 """
@@ -18,6 +20,10 @@ MAX_TEMPERATURE = 20.0
 PROBABILITY_FLOOR = 1e-12
 """Smallest probability that a logarithm is taken of; the core graph has the same."""
 
+MAX_SHIFT = 10.0
+"""Shifts of vector scaling stay in [-10, 10]."""
+
+_PULL = 20.0  # rows that vouch for the temperature: what pulls vector scaling towards it
 _BRACKET = 1e-9  # of log temperature: 33 halvings of the range above, or 5 Newton steps
 _BLOCK = 1 << 16  # numbers at once: they stay in the cache
 
@@ -89,6 +95,76 @@ def apply_temperature(proba: Floats, temperature: float, *, mix: float = 0.0) ->
     logits = _logits(proba)
     cooled = _softmax(logits / temperature)
     mixed: Floats = (1 - mix) * cooled + mix / logits.shape[-1]
+    return mixed
+
+
+def fit_vector(proba: Floats, y_true: Indices) -> tuple[Floats, Floats]:
+    """Return factors f and shifts b that minimise the log loss of softmax(f log(proba) + b).
+
+    The squares of b and of what f differs from 1 / T, T the best temperature, are held
+    down, so that few rows change little more than the temperature does.
+
+    Args:
+        proba: Probabilities, (N, C), in [0, 1]; below 1e-12 they count as 1e-12.
+        y_true: True class indices, (N,), in [0, C).
+
+    Returns:
+        f, (C,), in [1/20, 20], and b, (C,), in [-10, 10], whose mean is 0.
+
+    Raises:
+        UserError: Shapes differ, no row, or a value that is no probability.
+
+    Example:
+        >>> proba = np.repeat([[0.5, 0.5], [0.2, 0.8]], 2000, axis=0)
+        >>> is_second = np.arange(4000) % 4 < np.repeat([1, 3], 2000)  # in 1/4, then in 3/4
+        >>> factors, shifts = fit_vector(proba, is_second)
+        >>> np.round(apply_vector(proba[[0, -1]], factors, shifts), 1).tolist()
+        [[0.7, 0.3], [0.3, 0.7]]
+    """
+    from scipy.optimize import minimize  # loaded only where it is asked for
+
+    y_true = np.asarray(y_true, dtype=np.intp)
+    start = 1.0 / fit_temperature(proba, y_true)
+    logits = _logits(proba)
+    n_rows, n_classes = logits.shape
+    truth = np.eye(n_classes)[y_true]
+    pull = _PULL / n_rows
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        factors, shifts = parameters.reshape(2, n_classes)
+        share = _softmax(logits * factors + shifts)
+        own = np.take_along_axis(share, y_true[:, None], axis=1)
+        away = factors - start
+        value = -np.log(np.maximum(own, PROBABILITY_FLOOR)).mean()
+        value += pull * (away @ away + shifts @ shifts)
+        slope = (share - truth) / n_rows
+        by_factor = (slope * logits).sum(axis=0) + 2 * pull * away
+        by_shift = slope.sum(axis=0) + 2 * pull * shifts
+        return float(value), np.concatenate([by_factor, by_shift])
+
+    first = np.concatenate([np.full(n_classes, start), np.zeros(n_classes)])
+    bounds = [(1 / MAX_TEMPERATURE, MAX_TEMPERATURE)] * n_classes
+    bounds += [(-MAX_SHIFT, MAX_SHIFT)] * n_classes
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds).x
+    factors, shifts = found.reshape(2, n_classes)
+    return factors, shifts - shifts.mean()
+
+
+def apply_vector(proba: Floats, factors: Floats, shifts: Floats, *, mix: float = 0.0) -> Floats:
+    """Return (1 - mix) softmax(factors log(proba) + shifts) + mix / C.
+
+    Args:
+        proba: Probabilities, (..., C), in [0, 1]; below 1e-12 they count as 1e-12.
+        factors: (C,), above 0.
+        shifts: (C,).
+        mix: Share of the uniform distribution, in [0, 1]; see `mix_weight`.
+
+    Raises:
+        UserError: A value that is no probability.
+    """
+    logits = _logits(proba)
+    moved = _softmax(logits * np.asarray(factors) + np.asarray(shifts))
+    mixed: Floats = (1 - mix) * moved + mix / logits.shape[-1]
     return mixed
 
 

@@ -18,10 +18,9 @@ from assay.evaluate.mixture import Logs, Mixture, cross_fitted, fit_mixture
 from assay.evaluate.verdict import MAJORITY, Verdict, class_shares, reach_verdict
 from assay.recipe import Recipe
 from assay.split import Split
+from assay.training.memory import COMPARED_CELLS, COMPARED_ROWS
 
 BLEND = "blend"
-_COMPARED_CELLS = 1_000_000  # rows x classes that candidates are compared on
-_COMPARED_ROWS = 5_000  # at the least, where there are as many
 DRAWS = 300  # behind the interval of a candidate; what ships gets all of them
 _SHOWN = ("log_loss", "accuracy", "auroc", "brier", "balanced_accuracy", "f1_macro")
 
@@ -71,7 +70,8 @@ class Contest:
         self._split = split
         self._recipe = recipe
         self._groups = groups
-        self._is_calibrated = recipe.evaluate.calibration != "none"
+        self._method = recipe.evaluate.calibration
+        self._is_calibrated = self._method != "none"
         known = [np.isfinite(log_proba[:, :, 0]).any(axis=0) for log_proba in logs.values()]
         is_judged = np.logical_and.reduce(known)
         if weight is not None and (weight[is_judged] > 0).any():
@@ -98,9 +98,23 @@ class Contest:
     def _blended(self) -> Mixture:
         return self._fitted(self._real)
 
+    def alone(self) -> dict[str, Mixture]:
+        """Return every candidate as it would ship alone, but the class shares and what ships."""
+        return {
+            name: self._blended if name == BLEND else self._fitted((name,))
+            for name in self.names
+            if name not in (MAJORITY, self.verdict.shipped)
+        }
+
     def _fitted(self, names: Sequence[str]) -> Mixture:
-        rows, is_calibrated = self.row_idx, self._is_calibrated
-        return fit_mixture(self._logs, names, self._y, is_calibrated=is_calibrated, row_idx=rows)
+        return fit_mixture(
+            self._logs,
+            names,
+            self._y,
+            is_calibrated=self._is_calibrated,
+            row_idx=self.row_idx,
+            method=self._method,
+        )
 
     @cached_property
     def proba(self) -> np.ndarray:
@@ -168,7 +182,7 @@ class Contest:
     @cached_property
     def _compared(self) -> _Judged:
         n_classes = next(iter(self._logs.values())).shape[2]
-        most = max(_COMPARED_CELLS // n_classes, _COMPARED_ROWS)
+        most = max(COMPARED_CELLS // n_classes, COMPARED_ROWS)
         row_idx = self.row_idx[sample_rows(len(self.row_idx), most)]
         groups = None if self._groups is None else self._groups[row_idx]
         return _Judged(row_idx, self._y[row_idx], self._folds()[:, row_idx], groups)
@@ -202,6 +216,7 @@ class Contest:
             is_calibrated=self._is_calibrated and name != MAJORITY,
             seed=self._recipe.seed,
             groups=None if self._groups is None else self._groups[row_idx],
+            method=self._method,
         )
 
     @cached_property

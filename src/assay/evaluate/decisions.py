@@ -85,8 +85,9 @@ def fit_decisions(
             balanced_accuracy, accuracy, share: interval}: of the threshold, and of naming
             the likeliest class instead; text.
         cost (absent without a matrix): matrix, per_row (interval), expected (by the
-            probabilities), likeliest (interval), constant {decision, per_row}, saved
-            {constant, likeliest: interval}, decided {class: share}, text.
+            probabilities), likeliest (interval), constant {decision, per_row}, the best
+            single class, majority {decision, per_row}, the commonest one, saved {constant,
+            majority, likeliest: interval}, decided {class: share}, text.
         conformal: coverage, method, achieved (interval), mean_size, share_single,
             share_empty, sizes {"0", "1", "2", "3+": share}, accuracy_single (interval),
             per_class [{class, n, coverage: interval}], curve [{coverage, achieved,

@@ -5,6 +5,7 @@ Goes out: one mixture of them, calibrated, and probabilities for the same rows i
 no row had a part in the weights or the temperature that were used for it.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,11 +13,17 @@ import numpy as np
 
 from assay.candidates.blend import average_repeats, blend, fit_weights, fitted_rows
 from assay.deal import sample_rows
-from assay.evaluate.calibration import apply_temperature, fit_temperature, mix_weight
+from assay.evaluate.calibration import (
+    apply_temperature,
+    apply_vector,
+    fit_temperature,
+    fit_vector,
+    mix_weight,
+)
 from assay.nn.core_graph import Calibration
 
 PRIOR = {"boosting": 0.4, "network": 0.6}
-"""What the weights of a blend are drawn towards, half-way.
+"""What the weights of a blend are drawn towards; see `prior_share`.
 
 Left-out rows are judged by the fit of one fold, but what ships is the average of all fits,
 from which networks gain more than trees. With weights fitted on left-out rows alone the
@@ -24,7 +31,8 @@ blend was 3 % worse on new rows (geometric mean of log loss, 18 tables), and on 
 classes are easily told apart much more.
 """
 
-_PRIOR_SHARE = 0.5
+_MOST_PRIOR = 0.5
+_PRIOR_ROWS = 500
 
 PARTS = 5  # of the rows: what is fitted on four of them judges the fifth
 
@@ -39,7 +47,8 @@ class Mixture:
 
     Attributes:
         weights: Of each candidate, positive, summing to 1.
-        calibration: Temperature T and the share of the uniform distribution.
+        calibration: Temperature T, or factors and shifts by class, and the share of the
+            uniform distribution.
     """
 
     weights: Mapping[str, float]
@@ -47,10 +56,12 @@ class Mixture:
 
     def apply(self, logs: Logs) -> np.ndarray:
         """Return probabilities, (..., C), of log probabilities (..., C) by candidate."""
-        blended = blend(_stacked(logs, self.weights), list(self.weights.values()))
-        return apply_temperature(
-            np.exp(blended), self.calibration.temperature, mix=self.calibration.mix
-        )
+        proba = np.exp(blend(_stacked(logs, self.weights), list(self.weights.values())))
+        fitted = self.calibration
+        if fitted.factors:
+            factors, shifts = np.array(fitted.factors), np.array(fitted.shifts)
+            return apply_vector(proba, factors, shifts, mix=fitted.mix)
+        return apply_temperature(proba, fitted.temperature, mix=fitted.mix)
 
 
 def fit_mixture(
@@ -60,26 +71,33 @@ def fit_mixture(
     *,
     is_calibrated: bool,
     row_idx: np.ndarray | None = None,
+    method: str = "temperature",
 ) -> Mixture:
-    """Fit weights, where there are several candidates, and the temperature.
+    """Fit weights, where there are several candidates, and the calibration.
 
     Args:
         logs: By repeat, (R, N, C); some repeat judges every row.
         names: The candidates to mix.
         y: Class indices, (N,).
-        is_calibrated: Whether a temperature is fitted.
+        is_calibrated: Whether a calibration is fitted.
+        method: Which: "temperature" or "vector".
         row_idx: The rows to fit on; None for all. Of many a random part is enough.
     """
     row_idx = np.arange(len(y)) if row_idx is None else row_idx
     n_rows, n_classes = len(row_idx), next(iter(logs.values())).shape[2]
     chosen = row_idx[sample_rows(n_rows, fitted_rows(n_rows, n_classes))]
     averages = average_repeats(np.stack([logs[name][:, chosen] for name in names]))
-    shares = _shrunk(fit_weights(averages, y[chosen]), names)
+    shares = _shrunk(fit_weights(averages, y[chosen]), names, len(chosen))
     weights = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
     if not is_calibrated:
         return Mixture(weights)
     proba = np.exp(blend(averages, shares))
-    return Mixture(weights, Calibration(fit_temperature(proba, y[chosen]), mix_weight(n_rows)))
+    mix = mix_weight(n_rows)
+    if method == "vector":
+        factors, shifts = fit_vector(proba, y[chosen])
+        found = Calibration(1.0, mix, tuple(factors.tolist()), tuple(shifts.tolist()))
+        return Mixture(weights, found)
+    return Mixture(weights, Calibration(fit_temperature(proba, y[chosen]), mix))
 
 
 def cross_fitted(
@@ -90,6 +108,7 @@ def cross_fitted(
     is_calibrated: bool,
     seed: int,
     groups: np.ndarray | None = None,
+    method: str = "temperature",
 ) -> np.ndarray:
     """Return each row's probabilities by a mixture that was fitted on other rows.
 
@@ -97,9 +116,10 @@ def cross_fitted(
         logs: By repeat, (R, N, C); some repeat judges every row.
         names: The candidates to mix.
         y: Class indices, (N,).
-        is_calibrated: Whether temperatures are fitted.
+        is_calibrated: Whether calibrations are fitted.
         seed: Of the division into fifths.
         groups: Group of each row, (N,), or None; no group is parted.
+        method: Of the calibration, as for `fit_mixture`.
 
     Returns:
         Shape (R, N, C); NaN where a repeat does not judge the row.
@@ -117,17 +137,33 @@ def cross_fitted(
             y,
             is_calibrated=is_calibrated and len(others) > 0,
             row_idx=others if len(others) else own,
+            method=method,
         )
         result[:, own] = _applied(mixture, {name: logs[name][:, own] for name in names})
     return result
 
 
-def _shrunk(shares: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def prior_share(n_rows: int) -> float:
+    """Return how far weights fitted on `n_rows` rows are drawn towards `PRIOR`, in [0, 0.5].
+
+    Half-way up to 500 rows. Then what is left of the weights' noise shrinks with the root
+    of the rows, and tables where one candidate is much the better get it: see
+    docs/engine.md.
+
+    Example:
+        >>> prior_share(200), prior_share(2_000), round(prior_share(8_000), 3)
+        (0.5, 0.25, 0.125)
+    """
+    return _MOST_PRIOR * min(1.0, math.sqrt(_PRIOR_ROWS / max(n_rows, 1)))
+
+
+def _shrunk(shares: np.ndarray, names: Sequence[str], n_rows: int) -> np.ndarray:
     """Draw fitted weights towards `PRIOR`, where all that it names are there."""
     if not set(PRIOR) <= set(names):
         return shares
     prior = np.array([PRIOR.get(name, 0.0) for name in names])
-    shrunk: np.ndarray = _PRIOR_SHARE * prior + (1.0 - _PRIOR_SHARE) * shares
+    share = prior_share(n_rows)
+    shrunk: np.ndarray = share * prior + (1.0 - share) * shares
     return shrunk
 
 

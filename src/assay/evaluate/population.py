@@ -162,11 +162,18 @@ class Judge:
             core: The graph that will be shipped.
             test: M rows.
         """
-        judged = self._judged(test.y, core.run(test.arrays), groups=test.groups)
+        proba = core.run(test.arrays)
+        judged = self._judged(test.y, proba, groups=test.groups)
         rows = EncodedRows(self._network, test.arrays, self._lesson.rows.device)
         everyone = RowSet.of(np.ones((self._network.n_members, len(test.y)), dtype=bool))
         scores = score_members(self._network, rows, test.y, everyone)
-        return {**judged, "members": _spreads(scores)}
+        intervals = {name: Interval(**judged["scores"][name]) for name in _RELIABLE}
+        confidence = self._recipe.evaluate.confidence
+        if any(interval.estimate is None for interval in intervals.values()):
+            return {**judged, "members": _spreads(scores)}
+        after = reliability(test.y, proba, confidence=confidence, intervals=intervals)
+        told = {"before": None, "after": after}
+        return {**judged, "members": _spreads(scores), "reliability": told}
 
     def _judged(
         self,

@@ -10,7 +10,14 @@ from assay.evaluate.intervals import Interval, bootstrap_intervals, widened, wil
 from assay.metrics import LOG_LOSS_CLIP, Floats, Indices, confusion_matrix
 from assay.options import EvaluateRecipe
 
+MOST_RATES = 30
+"""Classes up to which all rates of the confusion matrix are written out with intervals."""
+
 _OF_ONE_CLASS = ("accuracy", "log_loss", "brier")  # say something where all rows are of one
+
+_MOST_NAME = 40  # characters of a class
+_UNDEFINED = Interval(None, None, None)
+_NOTHING = _UNDEFINED.to_dict()
 
 
 def evaluate_predictions(
@@ -39,9 +46,12 @@ def evaluate_predictions(
         n_rows; classes; confidence; scores {name: {estimate, low, high}}, by bootstrap,
         and by Wilson's interval for the accuracy of rows that are not grouped;
         per_class [{class, n, precision, recall, f1}], the last three each {estimate,
-        low, high} with Wilson's interval; confusion, C rows (true) of C counts; majority
-        {class, accuracy, log_loss}, what always naming the commonest class of these
-        rows, and giving their shares as probabilities, would score.
+        low, high} with Wilson's interval; recall is the accuracy of the class; confusion,
+        C rows (true) of C counts; rates, up to `MOST_RATES` classes, the same as shares of
+        the true class, each {estimate, low, high}; row_worth, how many independent rows a
+        row counts as in the intervals of shares; majority {class, accuracy, log_loss},
+        what always naming the commonest class of these rows, and giving their shares as
+        probabilities, would score; note, what rows of one class only leave unsaid, or None.
 
     Raises:
         UserError: Shapes differ, no row, a class outside [0, C), or a probability
@@ -70,21 +80,62 @@ def evaluate_predictions(
     if groups is None:  # where all rows are right, a bootstrap would claim certainty
         intervals["accuracy"] = plain
     intervals = {name: widened(name, one, widening) for name, one in intervals.items()}
-    if (y_true == y_true[0]).all():  # no classes are told apart
+    is_one_class = bool((y_true == y_true[0]).all())
+    if is_one_class:  # no classes are told apart
         intervals = {
-            name: one if name in _OF_ONE_CLASS else Interval(None, None, None)
-            for name, one in intervals.items()
+            name: one if name in _OF_ONE_CLASS else _UNDEFINED for name, one in intervals.items()
         }
     matrix = confusion_matrix(y_true, proba.argmax(axis=1), n_classes=len(classes))
+    row_worth = worth / widening**2
+    per_class = _per_class(matrix, classes, recipe.confidence, row_worth)
+    if is_one_class:  # a precision of 1 would be sure whatever is named
+        per_class = [{**row, "precision": _NOTHING, "f1": _NOTHING} for row in per_class]
     return {
         "n_rows": len(y_true),
         "classes": list(classes),
         "confidence": recipe.confidence,
         "scores": {name: interval.to_dict() for name, interval in intervals.items()},
-        "per_class": _per_class(matrix, classes, recipe.confidence, worth / widening**2),
+        "per_class": per_class,
         "confusion": matrix.astype(int).tolist(),
+        **_rates(matrix, recipe.confidence, row_worth),
+        "row_worth": row_worth,
         "majority": _majority(matrix.sum(axis=1), classes),
+        "note": _note(len(y_true), classes[int(y_true[0])]) if is_one_class else None,
     }
+
+
+def rate(n: float, n_true: float, *, confidence: float, row_worth: float) -> Interval:
+    """Return a cell of the confusion matrix as a share of its true class, by Wilson.
+
+    Args:
+        n: Rows of the cell.
+        n_true: Rows of the true class.
+        confidence: Of the interval.
+        row_worth: How many independent rows a row counts as, as `evaluate_predictions`
+            gives it.
+
+    Example:
+        >>> found = rate(1, 4, confidence=0.95, row_worth=1.0)
+        >>> found.estimate, round(found.low, 3), round(found.high, 3)
+        (0.25, 0.046, 0.699)
+    """
+    return wilson(float(row_worth * n), float(row_worth * n_true), confidence=confidence)
+
+
+def _rates(matrix: Floats, confidence: float, row_worth: float) -> dict[str, Any]:
+    if len(matrix) > MOST_RATES:
+        return {}
+    rows = [
+        [rate(n, row.sum(), confidence=confidence, row_worth=row_worth).to_dict() for n in row]
+        for row in matrix
+    ]
+    return {"rates": rows}
+
+
+def _note(n_rows: int, name: str) -> str:
+    whose = f"All {n_rows:,} rows are" if n_rows > 1 else "The only row is"
+    shown = name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"
+    return f"{whose} of class {shown!r}: only accuracy, log loss and Brier score say something"
 
 
 def _worth(plain: Interval, grouped: Interval) -> float:

@@ -110,8 +110,13 @@ def _threshold_text(told: Mapping[str, Any], rule: Rule) -> str:
     )
 
 
-def cost_worth(decided: Decided, rows: Resampler, fitted: Decisions) -> dict[str, Any]:
-    """Return what decisions by cost really cost; see `fit_decisions`."""
+def cost_worth(
+    decided: Decided, rows: Resampler, fitted: Decisions, *, majority: int | None = None
+) -> dict[str, Any]:
+    """Return what decisions by cost really cost; see `fit_decisions`.
+
+    `majority` is the commonest class of the training, by default that of these rows.
+    """
     if fitted.cost is None:
         return {}
     cost, y = fitted.cost, decided.y
@@ -120,11 +125,16 @@ def cost_worth(decided: Decided, rows: Resampler, fitted: Decisions) -> dict[str
     # The constant class is the best one of these very rows: the comparison favours it.
     constants = [rows.average(cost[y, idx]) for idx in range(len(fitted.classes))]
     constant = int(np.argmin(constants))
+    if majority is None:
+        majority = int(np.bincount(y, rows.weight, len(fitted.classes)).argmax())
     own, likeliest, always = cost[y, choice], cost[y, decided.likeliest], cost[y, constant]
+    usual = cost[y, majority]
     found = rows.means(
         own=own,
         likeliest=likeliest,
         constant=always,
+        majority=usual,
+        saved_majority=usual - own,
         saved_constant=always - own,
         saved_likeliest=likeliest - own,
     )
@@ -137,7 +147,12 @@ def cost_worth(decided: Decided, rows: Resampler, fitted: Decisions) -> dict[str
             "decision": fitted.classes[constant],
             "per_row": found["constant"].to_dict(),
         },
+        "majority": {
+            "decision": fitted.classes[majority],
+            "per_row": found["majority"].to_dict(),
+        },
         "saved": {
+            "majority": found["saved_majority"].to_dict(),
             "constant": found["saved_constant"].to_dict(),
             "likeliest": found["saved_likeliest"].to_dict(),
         },
@@ -147,9 +162,17 @@ def cost_worth(decided: Decided, rows: Resampler, fitted: Decisions) -> dict[str
 
 
 def _cost_text(told: Mapping[str, Any]) -> str:
-    constant = told["constant"]
+    constant, majority = told["constant"], told["majority"]
+    usual = (
+        ""
+        if majority["decision"] == constant["decision"]
+        else (
+            f"Always deciding the commonest class {majority['decision']!r} costs "
+            f"{_shown(majority['per_row'])}, {_difference(told['saved']['majority'])}. "
+        )
+    )
     return (
-        f"Deciding by cost costs {_shown(told['per_row'])} a row. Always deciding "
+        f"Deciding by cost costs {_shown(told['per_row'])} a row. {usual}Always deciding "
         f"{constant['decision']!r} costs {_shown(constant['per_row'])}, "
         f"{_difference(told['saved']['constant'])}; naming the likeliest class costs "
         f"{_shown(told['likeliest'])}, {_difference(told['saved']['likeliest'])}."

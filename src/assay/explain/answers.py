@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.deal import sample_rows
 from assay.encode import take_labelled
-from assay.errors import UserError
+from assay.errors import UserError, did_you_mean
 from assay.explain.importance import permutation_importance, sample_size
 from assay.explain.reasons import explain_rows
 from assay.explain.subject import Subject
@@ -22,15 +22,19 @@ from assay.table import Table
 _TIMES = 5  # as many rows as while training: nobody waits for a training here
 
 
-def stored_importance(evaluation: dict[str, Any]) -> dict[str, Any]:
+def stored_importance(evaluation: dict[str, Any], candidate: str | None = None) -> dict[str, Any]:
     """Return the importance that was measured while training.
 
     Args:
         evaluation: Of a model.
+        candidate: "logistic", "boosting", "network" or "blend"; None for what ships.
 
     Raises:
-        UserError: There is none: no row was left out, or the model is of an earlier release.
+        UserError: There is none: no row was left out, or the model is of an earlier
+            release; or there is no such candidate.
     """
+    if candidate is not None and candidate != _shipped(evaluation):
+        return _of_candidate(evaluation, candidate)
     found: dict[str, Any] | None = evaluation.get("importance")
     if not found:
         raise UserError(
@@ -38,6 +42,28 @@ def stored_importance(evaluation: dict[str, Any]) -> dict[str, Any]:
             fix="Measure it on a table with the target column",
         )
     return found
+
+
+def _shipped(evaluation: dict[str, Any]) -> str | None:
+    name: str | None = (evaluation.get("verdict") or {}).get("shipped")
+    return name
+
+
+def _of_candidate(evaluation: dict[str, Any], candidate: str) -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = stored_importance(evaluation).get("candidates") or {}
+    if not found:
+        raise UserError(
+            "the model holds importance only for what ships",
+            where=f"candidate {candidate!r}",
+            fix="Train with this release, and with time for it",
+        )
+    if candidate not in found:
+        known = [name for name in (*found, _shipped(evaluation)) if name]
+        raise UserError(
+            f"the importance for a candidate {candidate!r} is not known",
+            fix=did_you_mean(candidate, known),
+        )
+    return found[candidate]
 
 
 def importance_for(

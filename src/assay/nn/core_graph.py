@@ -7,6 +7,7 @@ float32 with NaN, `codes` (N, F) int32, `text` (N, L) int32. The output
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -35,15 +36,27 @@ _OPERATORS: dict[Activation, str] = {
 class Calibration:
     """How the average probability p is calibrated.
 
-    softmax(log(p) / temperature), then mixed with the uniform distribution.
+    softmax(log(p) / temperature), or softmax(factors log(p) + shifts) where there are
+    factors, then mixed with the uniform distribution.
 
     Attributes:
         temperature: Above 1 makes predictions less sure; 1 changes nothing.
         mix: Weight of the uniform distribution, in [0, 1).
+        factors: One for each of C classes; empty where the temperature serves.
+        shifts: The same.
     """
 
     temperature: float = 1.0
     mix: float = 0.0
+    factors: tuple[float, ...] = ()
+    shifts: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON; factors and shifts where there are any."""
+        told: dict[str, Any] = {"temperature": self.temperature, "mix": self.mix}
+        if self.factors:
+            told |= {"factors": list(self.factors), "shifts": list(self.shifts)}
+        return told
 
 
 def build_core_graph(network: Network, calibration: Calibration) -> bytes:
@@ -249,11 +262,22 @@ def _activate(build: GraphBuilder, x: str, activation: Activation) -> str:
 
 def _calibrate(build: GraphBuilder, proba: str, calibration: Calibration, n_classes: int) -> str:
     """Add the calibration of probabilities (N, C); return the name of the result."""
-    if calibration.temperature != 1.0:
-        log_proba = build.add("Log", build.add("Max", proba, build.number(SMALLEST_PROBABILITY)))
-        cooled = build.add("Mul", log_proba, build.number(1.0 / calibration.temperature))
+    if calibration.factors:
+        factors, shifts = (
+            build.constant(np.array(values, dtype=np.float32))
+            for values in (calibration.factors, calibration.shifts)
+        )
+        scaled = build.add("Mul", _add_log(build, proba), factors)
+        proba = build.add("Softmax", build.add("Add", scaled, shifts), axis=1)
+    elif calibration.temperature != 1.0:
+        factor = build.number(1.0 / calibration.temperature)
+        cooled = build.add("Mul", _add_log(build, proba), factor)
         proba = build.add("Softmax", cooled, axis=1)
     if calibration.mix > 0.0:
         proba = build.add("Mul", proba, build.number(1.0 - calibration.mix))
         proba = build.add("Add", proba, build.number(calibration.mix / n_classes))
     return proba
+
+
+def _add_log(build: GraphBuilder, proba: str) -> str:
+    return build.add("Log", build.add("Max", proba, build.number(SMALLEST_PROBABILITY)))

@@ -123,7 +123,7 @@ def find_hidden_copies(rows: Rows) -> list[Finding]:
     ]
     if not tried or len(tried) > _MOST_TRIED or len(rows.columns) < 3:
         return []
-    hashes = {one.name: _cell_hashes(one.series) for one in rows.columns}
+    hashes = {one.name: cell_hashes(one.series) for one in rows.columns}
     total = np.zeros(rows.n_looked_at, dtype=np.uint64)
     for one in hashes.values():
         total += one
@@ -131,7 +131,7 @@ def find_hidden_copies(rows: Rows) -> list[Finding]:
     findings = []
     for column in tried:
         others = [one for one in rows.columns if one is not column]
-        if not _has_room([one.spec.n_unique for one in others], rows.n_rows):
+        if not has_room([one.spec.n_unique for one in others], rows.n_rows):
             continue
         rest = total - hashes[column.name]
         n_hidden = len(rest) - len(np.unique(rest)) - n_copies
@@ -142,19 +142,20 @@ def find_hidden_copies(rows: Rows) -> list[Finding]:
     return findings
 
 
-def _cell_hashes(series: pl.Series) -> np.ndarray:
+def cell_hashes(series: pl.Series) -> np.ndarray:
+    """Return a hash of each cell, (N,), uint64, that may be summed over the cells of a row."""
     hashes: np.ndarray = series.to_frame().hash_rows(seed=_SEED).to_numpy()
     # A second round, since sums of one round's hashes would cancel in equal columns.
     salted = pl.DataFrame({"h": hashes, "n": [series.name] * len(hashes)})
     return salted.hash_rows(seed=_SEED + 1).to_numpy()
 
 
-def _has_room(n_values: Sequence[int], n_rows: int) -> bool:
-    """Whether rows need not repeat by far, whatever one column holds."""
+def has_room(n_values: Sequence[int], n_rows: int, *, times: float = 1000.0) -> bool:
+    """Whether columns of so many values need not repeat by far in `n_rows` rows."""
     room = 1.0
     for n in n_values:
         room *= max(n, 1)
-        if room > 1000.0 * n_rows:
+        if room > times * n_rows:
             return True
     return False
 

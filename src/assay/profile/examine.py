@@ -12,6 +12,7 @@ from assay.profile.finding import Finding, ordered, shortened
 from assay.profile.groups import find_groups
 from assay.profile.leaks import find_leaks, tell_columns
 from assay.profile.missing import find_missing
+from assay.profile.near import find_near_conflicts
 from assay.profile.order import find_order
 from assay.profile.pairs import find_pairs
 from assay.profile.rare import find_rare_classes
@@ -66,6 +67,7 @@ def examine(
     found += find_hidden_copies(rows)
     found += shortened(find_identifiers(rows)) + shortened(find_quasi_constants(rows))
     if labels is not None and len(rows.classes) > 1:
+        found += find_near_conflicts(rows)
         found += _about_target(rows)
         counts = np.bincount(labels, minlength=rows.n_classes).tolist()
         found += find_rare_classes(rows.classes, counts, n_folds)

@@ -17,7 +17,7 @@ from assay.report.columns import column_list
 from assay.report.judged import judged_parts
 from assay.report.opening import highlights, opening
 from assay.report.threshold import threshold_section
-from assay.report.wording import candidate_name, shortened
+from assay.report.wording import CANDIDATE_NAMES, candidate_name, shortened
 from assay.version import __version__
 
 FORMAT = 1
@@ -71,7 +71,8 @@ class Subject:
         return cls(
             name=name.replace("\\", "/").rsplit("/", 1)[-1],
             target=contents.predictor.target.name,
-            evaluation=contents.evaluation,
+            # In the order of a file, so that a report written again has the same bytes.
+            evaluation=json.loads(json.dumps(contents.evaluation, sort_keys=True)),
             ledger=contents.ledger,
             columns=column_list(contents),
             recipe=contents.predictor.recipe,
@@ -313,4 +314,41 @@ def _importance(evaluation: Mapping[str, Any], n_columns: int) -> Document | Non
     grouped = [
         {**one, "columns": list(one["columns"])[:_MOST_ALIKE]} for one in found.get("grouped") or []
     ]
-    return {**found, "columns": listed(rows, n_columns), "grouped": listed(grouped, n_columns)}
+    return {
+        **found,
+        "columns": listed(rows, n_columns),
+        "grouped": listed(grouped, n_columns),
+        "candidates": _by_candidate(found, rows),
+    }
+
+
+def _place(candidate: str) -> int:
+    """Return where a candidate stands: simplest first, whatever the order in the file."""
+    known = list(CANDIDATE_NAMES)
+    return known.index(candidate) if candidate in known else len(known)
+
+
+def _by_candidate(found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Document | None:
+    """Return what the columns that matter most are to the candidates that do not ship.
+
+    Returns:
+        n_rows; names and labels of the candidates; rows [{column, increases}], an
+        interval for each candidate, None where it was not measured. None without any.
+    """
+    measured = found.get("candidates") or {}
+    if not measured:
+        return None
+    known = {
+        name: {one["column"]: one["increase"] for one in own["columns"]}
+        for name, own in sorted(measured.items(), key=lambda pair: _place(pair[0]))
+    }
+    kept = [one["column"] for one in rows if any(one["column"] in own for own in known.values())]
+    return {
+        "n_rows": next(iter(measured.values()))["n_rows"],
+        "names": list(known),
+        "labels": [candidate_name(name) for name in known],
+        "rows": [
+            {"column": cut(column), "increases": [own.get(column) for own in known.values()]}
+            for column in kept
+        ],
+    }

@@ -156,6 +156,7 @@ def _environment() -> "Environment":
         figure=wording.figure,
         percent=wording.percent,
         span=wording.span,
+        unbroken=wording.unbroken,
         counted=wording.counted,
         score_name=wording.score_name,
         candidate_name=wording.candidate_name,

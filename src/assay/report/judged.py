@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assay.evaluate.scores import rate
 from assay.report.wording import LOWER_IS_BETTER, PART_TITLES, SCORE_NAMES, score_name, shortened
 
 MATRIX_CLASSES = 12
@@ -23,8 +24,9 @@ def judged_parts(evaluation: Mapping[str, Any], *, most_classes: int) -> list[di
 
     Returns:
         For each part: key; title; n_rows; confidence; scores [{name, label, estimate,
-        low, high, majority, is_lower_better}]; majority; members; per_class {items,
-        n_more}, commonest first; confusion {classes, counts, n_more, confused};
+        low, high, majority, is_lower_better}]; majority; note, what rows of one class
+        leave unsaid; members; per_class {items, n_more}, commonest first; confusion
+        {classes, counts, rates, n_more, confused};
         curves and reliability, None where the evaluation has none.
     """
     return [_part(key, evaluation[key], most_classes) for key in PART_TITLES if evaluation.get(key)]
@@ -40,6 +42,7 @@ def _part(key: str, judged: Mapping[str, Any], most_classes: int) -> dict[str, A
         "confidence": judged.get("confidence", 0.95),
         "scores": _scores(judged),
         "majority": judged.get("majority"),
+        "note": judged.get("note"),
         "members": judged.get("members"),
         "per_class": {
             "items": [
@@ -74,14 +77,24 @@ def _confusion(judged: Mapping[str, Any], order: Sequence[int]) -> dict[str, Any
     """Return the matrix of the commonest classes and the largest confusions of all.
 
     Returns:
-        classes, their names; counts, rows true; n_true, all rows of each class; n_more
-        classes that are not shown; confused [{true, predicted, n, share}], the largest
-        first, where classes are hidden.
+        classes, their names; counts, rows true; rates, their shares of the true class,
+        each {estimate, low, high}; n_true, all rows of each class; n_more classes that are
+        not shown; confused [{true, predicted, n, share, rate}], the largest first, where
+        classes are hidden.
     """
     counts = judged.get("confusion")
     if not counts or not order:
         return None
     names = [_name(row["class"]) for row in judged["per_class"]]
+    row_worth = judged.get("row_worth")  # files of earlier releases have none
+
+    def rate_of(n: int, true: int) -> dict[str, float | None]:
+        n_true = sum(counts[true])
+        if row_worth is None:
+            return {"estimate": n / n_true if n_true else None, "low": None, "high": None}
+        confidence = judged.get("confidence", 0.95)
+        return rate(n, n_true, confidence=confidence, row_worth=row_worth).to_dict()
+
     shown = sorted(order[:MATRIX_CLASSES])
     confused = []
     if len(shown) < len(order):
@@ -98,12 +111,14 @@ def _confusion(judged: Mapping[str, Any], order: Sequence[int]) -> dict[str, Any
                 "predicted": names[predicted],
                 "n": n,
                 "share": n / sum(counts[true]),
+                "rate": rate_of(n, true),
             }
             for n, true, predicted in pairs[:MOST_CONFUSED]
         ]
     return {
         "classes": [names[idx] for idx in shown],
         "counts": [[counts[true][idx] for idx in shown] for true in shown],
+        "rates": [[rate_of(counts[true][idx], true) for idx in shown] for true in shown],
         "n_true": [sum(counts[true]) for true in shown],
         "n_more": len(order) - len(shown),
         "confused": confused,

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.report.wording import candidate_name, counted, figure, percent, span
+from assay.report.wording import candidate_name, counted, figure, one_line, percent, span
 
 MARK = "<!-- Model card written by assay "
 """Begins every card; at the end of the line stands the checksum of the rest."""
@@ -17,6 +17,7 @@ _MARKS = "\\`*_[]#|~"
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _FILL_IN = "*To be filled in by a person.*"
 _MOST_ROWS = 30
+_BY_CLASS = ("precision", "recall", "f1")
 
 
 def render_markdown(document: Mapping[str, Any]) -> str:
@@ -126,9 +127,59 @@ def _scores(document: Mapping[str, Any]) -> list[str]:
         header = ["score", "estimate", "interval", "always the commonest class"]
         lines += [f"{about}intervals at {percent(part['confidence'], 0)} confidence.", ""]
         lines += [*_table(header, rows), ""]
+        lines += [escaped(part["note"]), ""] if part["note"] else []
+        lines += _uncalibrated(part)
+        lines += [*_by_class(part), *_confusion(part["confusion"])]
     if not lines:
         return [escaped(document["verdict"]["text"])]
     return [*lines, *_candidates(document)]
+
+
+def _uncalibrated(part: Mapping[str, Any]) -> list[str]:
+    """Return calibration error and Brier score before calibration, in a line."""
+    before = (part["reliability"] or {}).get("before")
+    if not before:
+        return []
+    told = [
+        f"{label} {figure(before[name]['estimate'])} ({span(before[name])})"
+        for name, label in (("ece", "calibration error (ECE)"), ("brier", "Brier score"))
+    ]
+    return [f"Before calibration: {', '.join(told)}.", ""]
+
+
+def _by_class(part: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [escaped(one["class"]), f"{one['n']:,}", *(_ranged(one[name]) for name in _BY_CLASS)]
+        for one in part["per_class"]["items"][:_MOST_ROWS]
+    ]
+    header = ["class", "rows", "precision", "recall (accuracy of the class)", "F1"]
+    return [*_table(header, rows), ""] if rows else []
+
+
+def _confusion(confusion: Mapping[str, Any] | None) -> list[str]:
+    """Return the confusion matrix: rows and their share of the true class, with interval."""
+    if not confusion:
+        return []
+    names = [escaped(name) for name in confusion["classes"]]
+    rows = [
+        [name, *(_cell(n, found) for n, found in zip(counts, rates, strict=True))]
+        for name, counts, rates in zip(names, confusion["counts"], confusion["rates"], strict=True)
+    ]
+    hidden = f"; {counted(confusion['n_more'], 'more class')}" if confusion["n_more"] else ""
+    told = f"True class down, class answered across; rows and their share of the class{hidden}:"
+    return [told, "", *_table(["true class", *names], rows), ""]
+
+
+def _cell(n: int, found: Mapping[str, float | None]) -> str:
+    if found["estimate"] is None:
+        return f"{n:,}"
+    ends = span(found, 1, is_share=True)
+    return f"{n:,}: {percent(found['estimate'])}" + (f" ({ends})" if ends else "")
+
+
+def _ranged(score: Mapping[str, float | None]) -> str:
+    ends = span(score)
+    return figure(score["estimate"]) + (f" ({ends})" if ends else "")
 
 
 def _baseline(score: Mapping[str, Any]) -> str:
@@ -179,6 +230,6 @@ def _reproduce(document: Mapping[str, Any]) -> list[str]:
         f"Save the recipe as {escaped(told['recipe'])}; `assay report MODEL` shows it.",
         "",
         f"{fence}sh",
-        *(command.replace("`", "'") for command in told["commands"]),
+        *(one_line(command).replace("`", "'") for command in told["commands"]),
         fence,
     ]

@@ -121,6 +121,18 @@ def span(score: Mapping[str, Any] | None, n_decimals: int = 3, *, is_share: bool
     return f"{low} to {high}{f'{NO_BREAK}%' if is_share else ''}"
 
 
+def unbroken(text: str) -> str:
+    """Return a sentence in which "p = 0.02" stays on one line.
+
+    Example:
+        >>> unbroken("better (p < 0.001)").replace(NO_BREAK, "_")
+        'better (p_<_0.001)'
+    """
+    for sign in "=<":
+        text = text.replace(f"p {sign} ", f"p{NO_BREAK}{sign}{NO_BREAK}")
+    return text
+
+
 def counted(n: int, noun: str) -> str:
     """Return a count with its noun.
 

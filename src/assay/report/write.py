@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from assay.errors import UserError, did_you_mean
 from assay.files import atomic_write
 from assay.modelfile import ModelContents
-from assay.report.context import Subject, make_context
+from assay.report.context import Document, Subject, make_context
 from assay.version import __version__
 
 ReportFormat = Literal["html", "json", "md"]
@@ -37,7 +38,22 @@ def render_report(
         name: File name of the model, for the report to tell.
         assay_version: Release that trained the model.
     """
+    return render_reports(contents, [form], name=name, assay_version=assay_version)[0]
+
+
+def render_reports(
+    contents: ModelContents,
+    forms: Sequence[ReportFormat],
+    *,
+    name: str,
+    assay_version: str = __version__,
+) -> list[str]:
+    """Return the report of a model in several forms, as `render_report` does in one."""
     document = make_context(Subject.of(contents, name=name, assay_version=assay_version))
+    return [_rendered(document, form) for form in forms]
+
+
+def _rendered(document: Document, form: ReportFormat) -> str:
     if form == "html":
         from assay.report.html import render_html
 

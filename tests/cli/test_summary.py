@@ -1,0 +1,136 @@
+"""What is told after a training: ten to twenty lines, whatever the table."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+
+from assay.cli.compared import clipped, one_of, wrapped
+from assay.cli.summary import MOST_LINES, ledger_line, summary_lines
+from assay.ledger import Ledger
+
+ENTRY = {"what": "column dropped", "where": "x", "why": "named in the recipe", "undo": "drop"}
+
+
+def interval(estimate=0.8):
+    return {"estimate": estimate, "low": estimate - 0.1, "high": estimate + 0.1}
+
+
+def scores():
+    return {name: interval() for name in ("accuracy", "balanced_accuracy", "log_loss", "auroc")}
+
+
+def judged(n_classes):
+    names = [f"class {idx}" for idx in range(n_classes)]
+    return {
+        "n_rows": 900,
+        "confidence": 0.95,
+        "scores": scores(),
+        "majority": {"class": names[0], "accuracy": 0.5, "log_loss": 0.6},
+        "per_class": [{"class": name, "n": 9} for name in names],
+        "members": {"accuracy": {"mean": 0.8, "low": 0.7, "high": 0.9},
+                    "log_loss": {"mean": 0.5, "low": 0.4, "high": 0.6}},
+        "note": None,
+    }  # fmt: skip
+
+
+def make_model(*, n_findings=0, n_entries=0, has_test=False, text="Short.", n_classes=2):
+    """Return as much of a model as the summary asks for, every candidate in it."""
+    names = ["majority", "logistic", "boosting", "network", "blend"]
+    candidates = [
+        {"name": name, "n_rows": 900, "scores": scores(), "is_shipped": name == "blend"}
+        for name in names
+    ]
+    found = {"severity": "high", "where": "column", "what": "it tells the target " * 9}
+    evaluation = {
+        "classes": [f"class {idx}" for idx in range(n_classes)],
+        "n_rows": 900,
+        "shipped": {"weights": {"boosting": 0.4, "network": 0.6}, "prefer": "simple"},
+        "training": {"n_members": 10, "n_inputs": 20, "n_epochs_run": 30},
+        "train": {"members": judged(2)["members"]},
+        "validation": judged(n_classes),
+        "candidates": candidates,
+        "findings": [found] * n_findings,
+        "verdict": {"text": text},
+    }
+    if has_test:
+        evaluation["test"] = judged(n_classes)
+    return SimpleNamespace(
+        evaluation=evaluation,
+        target="target",
+        ledger=Ledger.from_list([ENTRY] * n_entries),
+        schema=SimpleNamespace(features=["a"] * 30),
+    )
+
+
+def told(model, path="m.assay"):
+    return summary_lines(
+        model, "table.csv", path, elapsed_s=5.0, report=["m.html", "m.json", "m.md"]
+    )
+
+
+LONG = "The blend is better than boosting (log loss 0.4 against 0.5, p < 0.001). " * 9
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+@pytest.mark.parametrize("n_findings", [0, 1, 40])
+@pytest.mark.parametrize("has_test", [False, True])
+@pytest.mark.parametrize("text", ["Short.", LONG])
+@pytest.mark.parametrize("n_classes", [2, 900])
+def test_ten_to_twenty_lines(monkeypatch, columns, n_findings, has_test, text, n_classes):
+    monkeypatch.setenv("COLUMNS", columns)
+    model = make_model(
+        n_findings=n_findings, n_entries=50, has_test=has_test, text=text, n_classes=n_classes
+    )
+    lines = told(model)
+    assert 10 <= len(lines) <= MOST_LINES
+    assert lines[-1] == "Written m.assay and m.html, m.json, m.md"
+    assert "Verdict" in lines
+    assert sum("→ blend" in line for line in lines) == 1
+    assert lines[0] == "table.csv: 900 rows to learn from, 30 columns read"
+    assert any("test rows" in line for line in lines) == has_test
+
+
+def test_a_long_verdict_says_where_the_whole_is():
+    lines = told(make_model(text=LONG, n_findings=2, has_test=True))
+    assert lines[lines.index("Written m.assay and m.html, m.json, m.md") - 1] == "" or any(
+        line.endswith("… (assay show m.assay)") for line in lines
+    )
+    assert any(line.endswith("… (assay show m.assay)") for line in lines)
+
+
+def test_without_rows_left_out_the_scores_are_of_rows_learnt_from():
+    model = make_model()
+    for name in ("validation", "candidates", "verdict"):
+        del model.evaluation[name]
+    text = "\n".join(told(model))
+    assert "On the rows they learnt from (no measure of quality)" in text
+    assert "was not tested on rows it had not seen" in text
+
+
+def test_test_rows_of_one_class_show_no_undefined_score():
+    model = make_model(has_test=True)
+    test = copy.deepcopy(model.evaluation["test"])
+    test["scores"]["auroc"] = {"estimate": None, "low": None, "high": None}
+    test["note"] = "All 9 rows are of class 'x'."
+    model.evaluation["test"] = test
+    text = " ".join(line.strip() for line in told(model))
+    assert "AUROC" not in text.split("900 test rows")[1]
+    assert "All 9 rows are of class 'x'." in text
+
+
+def test_the_first_decision_is_told_and_where_the_rest_is():
+    line = ledger_line([ENTRY] * 9)
+    assert line.startswith("9 decisions about the data (all: assay show): x: column dropped")
+    assert ledger_line([ENTRY]).startswith("1 decision about the data: x: column dropped")
+    assert ledger_line([]).startswith("no decision was taken about the data")
+
+
+def test_lines_are_cut_at_words():
+    lines = wrapped("word " * 60)
+    assert clipped(lines, 99) == lines
+    cut = clipped(lines, 2, "assay show m.assay")
+    assert len(cut) == 2
+    assert cut[-1].endswith(" word… (assay show m.assay)")
+    assert max(len(line) for line in cut) <= 80
+    assert one_of("short", indent="") == "short"
