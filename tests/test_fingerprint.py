@@ -5,8 +5,9 @@ import pytest
 
 import assay
 import assay.pipeline
-from assay.fingerprint import confirm
+from assay.fingerprint import confirm, on_threads_of
 from assay.run_folder import open_run
+from assay.training.device import count_threads, on_threads
 
 OPTIONS = {"train.epochs": 6, "model.hidden": [8], "split.folds": 2, "evaluate.bootstrap": 100}
 
@@ -134,6 +135,51 @@ def test_another_release_or_processor_is_named(tmp_path):
     (tmp_path / "run" / "table.state").unlink(missing_ok=True)
     with pytest.raises(assay.UserError, match="the record of its table is gone"):
         confirm(run, "table", {"rows": 1})
+    run.remove()
+
+
+def test_a_training_goes_on_with_the_threads_it_was_begun_with(csv, tmp_path, killed, monkeypatch):
+    whole = assay.train(csv, "y", options=OPTIONS).to_bytes()
+    before, judge, told = count_threads(), assay.pipeline.judge_training, []
+    began = {"torch": before["torch"] + 1, "blas": before["blas"] + 1}
+    with on_threads(began):
+        killed(csv)
+
+    def judged(*args, **named):
+        told.append(count_threads())
+        return judge(*args, **named)
+
+    monkeypatch.setattr(assay.pipeline, "judge_training", judged)
+    assert train(csv, tmp_path, resume=True).to_bytes() == whole
+    assert told == [began]
+    assert count_threads() == before
+
+
+def test_another_number_of_threads_of_polars_is_refused_with_what_to_set(
+    csv, tmp_path, killed, monkeypatch
+):
+    n_threads = pl.thread_pool_size()
+    killed(csv)
+    monkeypatch.setattr(pl, "thread_pool_size", lambda: n_threads + 1)
+    with pytest.raises(assay.UserError, match=f"threads was {n_threads} when it began") as caught:
+        train(csv, tmp_path, resume=True)
+    assert caught.value.fix == f"Set POLARS_MAX_THREADS={n_threads}, or begin anew (--fresh)"
+    with pytest.raises(assay.UserError, match="seed was") as caught:
+        train(csv, tmp_path, resume=True, options={"seed": 3})
+    assert "POLARS" not in caught.value.fix
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("threads", [None, [], {"torch": 1}, {"torch": 0, "blas": 10**9}])
+def test_a_record_without_threads_is_refused(tmp_path, threads):
+    settings = {"recipe": {}, "release": {}, "device": {}, "threads": threads}
+    run = open_run(tmp_path / "run", recipe="")
+    confirm(run, "settings", settings)
+    run.write("training", {}, {})
+    run.leave()
+    run = open_run(tmp_path / "run", recipe="", start="resume")
+    with pytest.raises(assay.UserError, match="number of threads"), on_threads_of(run):
+        pass
     run.remove()
 
 

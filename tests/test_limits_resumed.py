@@ -5,13 +5,18 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from assay.errors import UserError
+from assay.ledger import Ledger
+from assay.limits import Limits
 from assay.pipeline import Trained, run
 from assay.recipe import Recipe
 from assay.run_folder import RunFolder, Start, open_run
+from assay.training.budget import TimeBudget
 from assay.training.decisions import Decisions, LeftOut
 from assay.training.history import Silent
+from assay.training.memory import Fitted
 
 OPTIONS = {
     "target": "y",
@@ -99,6 +104,19 @@ def test_a_training_whose_time_is_over_is_still_judged(tmp_path, monkeypatch):
     trained, _ = attempt(tmp_path / "run", "resume", tick_s=0.01)
     assert trained is not None
     assert trained.evaluation["validation"]["n_rows"] == 300
+
+
+def test_a_budget_that_earlier_attempts_used_up_says_so(tmp_path):
+    recipe = Recipe().with_options({**OPTIONS, "train.time": "20s"})
+    folder = open_run(tmp_path / "run", recipe="")
+    spent = TimeBudget("20s", -19.9, lambda: 0.0)
+    limits = Limits(recipe, spent, Ledger(), folder)
+    with pytest.raises(UserError, match=r": reading the table took 19\.9 s"):
+        limits.set_up(None, torch.device("cpu"))
+    Decisions(folder).keep("memory", Fitted(1, 1, 0))
+    with pytest.raises(UserError, match=r": earlier attempts and reading the table took 19\.9 s"):
+        limits.set_up(None, torch.device("cpu"))
+    folder.remove()
 
 
 def test_a_plan_by_which_nothing_was_trained_binds_nobody(tmp_path):

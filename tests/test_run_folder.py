@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assay import run_folder
 from assay.errors import UserError
 from assay.run_folder import at_work, open_run, read_record, resume_command
 
@@ -88,15 +89,129 @@ def test_a_killed_begin_is_no_unfinished_training(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("left", [[], ["lock"], ["lock", "recipe.toml", "training.state"]])
-def test_what_a_kill_leaves_at_the_start_and_the_end_goes_with_the_next_run(tmp_path, left):
+@pytest.mark.parametrize("left", [[], ["lock"], [".run.state.12.0123abcd.part", "lock"]])
+def test_what_a_kill_leaves_at_the_start_goes_with_the_next_run(tmp_path, left):
     folder = tmp_path / "m.assay.run"
     folder.mkdir()
     for name in left:
         (folder / name).write_bytes(b"")
-    run = begin(folder)
+    run = begin(folder, is_default=True)
     assert not run.is_resumed
     run.remove()
+    assert names(tmp_path) == []
+
+
+def test_wherever_a_removal_is_cut_short_the_next_run_ends_it(tmp_path, monkeypatch):
+    folder, unlink = tmp_path / "r", Path.unlink
+    for n_removed in range(5):
+        run = begin(folder)
+        run.keep("settings", {}, {})
+        run.write("training", {}, {})
+        left = iter(range(n_removed))
+
+        def stop(path, left=left, **options):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            unlink(path, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", stop)
+            with pytest.raises(KeyboardInterrupt):
+                run.remove()
+        assert "lock" in names(folder)
+        run._lock.release()  # as the system does
+        with pytest.raises(UserError, match="no unfinished training"):
+            read_record(folder)
+        again = begin(folder)
+        assert not again.is_resumed
+        again.remove()
+        assert names(tmp_path) == ([] if n_removed < 4 else ["r"])
+        if folder.exists():  # the record was gone: nobody knows who made the empty folder
+            folder.rmdir()
+
+
+@pytest.mark.attack
+def test_what_only_has_the_name_of_a_run_s_file_is_nobody_s(tmp_path):
+    folder = tmp_path / "exp.run"
+    folder.mkdir()
+    begin(folder).remove()
+    assert names(tmp_path) == ["exp.run"]
+    for name in ("recipe.toml", "terraform.state", "training.state", "run.state", "lock"):
+        (folder / name).write_text("precious")
+        for start in ("new", "resume", "fresh"):
+            with pytest.raises(UserError, match=f"it holds '{name}'"):
+                begin(folder, start=start)
+        assert names(folder) == [name]
+        assert (folder / name).read_text() == "precious"
+        (folder / name).unlink()
+    run = begin(folder)
+    (folder / "terraform.state").write_text("precious")
+    assert run.progress == []
+    run.remove()
+    assert names(folder) == ["terraform.state"]
+
+
+@pytest.mark.attack
+def test_work_whose_record_is_gone_is_kept_until_told_otherwise(tmp_path):
+    run = begin(tmp_path / "r")
+    run.write("training", {}, {})
+    run.leave()
+    (tmp_path / "r" / "run.state").unlink()
+    (tmp_path / "r" / "recipe.toml").unlink()
+    for start in ("new", "resume"):
+        with pytest.raises(
+            UserError, match=r"holds work \(training\), but its record run\.state is"
+        ):
+            begin(tmp_path / "r", start=start)
+    assert "training.state" in names(tmp_path / "r")
+    fresh = begin(tmp_path / "r", start="fresh")
+    assert fresh.progress == []
+    fresh.remove()
+
+
+def test_who_loses_the_race_for_a_folder_leaves_it_to_the_winner(tmp_path, monkeypatch):
+    folder, check, won = tmp_path / "r", run_folder.check_own, []
+
+    def overtaken(path):
+        check(path)
+        monkeypatch.setattr(run_folder, "check_own", check)
+        won.append(begin(path))
+        won[0].write("logistic", {}, {})
+
+    monkeypatch.setattr(run_folder, "check_own", overtaken)
+    with pytest.raises(UserError, match="another process is at work"):
+        begin(folder)
+    assert won[0].progress == ["logistic"]
+    with pytest.raises(UserError, match="another process is at work"):
+        begin(folder, start="fresh")
+    assert won[0].leave()
+    assert names(folder) == ["lock", "logistic.state", "recipe.toml", "run.state"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file stays there")
+def test_the_lock_is_held_until_its_name_is_gone(tmp_path, monkeypatch):
+    run, unlink, is_held = begin(tmp_path / "r"), Path.unlink, []
+
+    def spy(path, **options):
+        if path.name == "lock":
+            is_held.append(run._lock.is_locked)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", spy)
+    run.remove()
+    assert is_held == [True]
+    assert not run._lock.is_locked
+    begin(tmp_path / "r").leave()
+    later = begin(tmp_path / "r")
+    run.remove()  # again, as where an interrupt came at the very end
+    assert "run.state" in names(tmp_path / "r")
+    later.remove()
+
+
+@pytest.mark.attack
+def test_a_recipe_that_is_no_text_is_a_mistake(tmp_path):
+    with pytest.raises(UserError, match=r"recipe: 'target = \"\\udcff\"' is no text"):
+        begin(tmp_path / "r", recipe='seed = 0\ntarget = "\udcff"\n')
     assert names(tmp_path) == []
 
 
@@ -121,6 +236,8 @@ def test_files_and_folders_of_others_stay(tmp_path):
 def test_places_that_can_be_no_folder(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
+    with pytest.raises(UserError, match=r"is a file\. Give the folder of the run"):
+        read_record(file)
     for place, what in ((file, "is a file"), (tmp_path / "no" / "r", "cannot make the folder")):
         with pytest.raises(UserError, match=what):
             begin(place)
@@ -214,12 +331,38 @@ def test_a_damaged_record_is_told(tmp_path):
     run.leave()
     record = tmp_path / "r" / "run.state"
     record.write_bytes(record.read_bytes()[:-1])
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match=r"damaged.* Begin anew \(--fresh\)"):
         read_record(tmp_path / "r")
     with pytest.raises(UserError, match="damaged"):
         begin(tmp_path / "r", start="resume")
     begin(tmp_path / "r", start="fresh").remove()
     assert names(tmp_path) == []
+
+
+@pytest.mark.attack
+def test_damaged_work_can_be_done_again_and_a_damaged_record_cannot(tmp_path):
+    run = begin(tmp_path / "r")
+    for name, fix in (("training", "Remove this file to do its part"), ("table", "Begin anew")):
+        run.keep(name, {}, {})
+        place = tmp_path / "r" / f"{name}.state"
+        place.write_bytes(place.read_bytes()[:-1])
+        with pytest.raises(UserError, match=rf"damaged: its bytes do not match its seal\. {fix}"):
+            run.read(name)
+    run.remove()
+
+
+def test_going_on_is_not_offered_where_it_ends_in_the_same_mistake(tmp_path):
+    run = begin(tmp_path / "r")
+    run.write("logistic", {}, {})
+    run.leave()
+    again = begin(tmp_path / "r", start="resume")
+    again.note_failure(UserError("there is no such file"))
+    assert not again.is_stuck  # it may come back
+    again.confirmed()
+    again.note_failure(UserError("the time is too short"))
+    assert again.is_stuck
+    assert again.leave()
+    assert "logistic.state" in names(tmp_path / "r")
 
 
 def test_the_command_is_quoted():

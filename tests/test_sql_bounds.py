@@ -5,9 +5,9 @@ import time
 import polars as pl
 import pytest
 
-from assay.derive import MAX_GROWTH, MAX_LETTERS, check_growth, derive
+from assay.derive import check_growth, derive
 from assay.errors import UserError
-from assay.sql_bounds import Growth, expanded_size
+from assay.sql_bounds import MAX_ALL_GROWTH, MAX_GROWTH, MAX_LETTERS, Growth, expanded_size
 from assay.table import Table
 
 
@@ -18,6 +18,7 @@ def nested(pattern: str, depth: int) -> str:
     return sql
 
 
+BOMB = nested("REPLACE({}, 'x', 'xxxxxxxxxxxx')", 8)  # 12^8 letters of one
 REPEATING = [
     "SPLIT_PART({}, ',', 2)",
     "NULLIF({}, 'x')",
@@ -81,8 +82,11 @@ def test_many_flat_branches_are_no_bomb():
         {"b": "RPAD(a, 1000000000, 'x')"},
         {"b": "LPAD(a, LENGTH(a) * 1000000, 'x')"},
         {"b": "REPLACE(a, 'x', a)"},
-        {"b": nested("REPLACE({}, 'x', 'xxxxxxxxxxxx')", 8)},
+        {"b": BOMB},
         {"b": nested("REGEXP_REPLACE({}, '.*', '$0$0$0$0')", 8)},
+        {"b": f"{BOMB} = 'y'"},
+        {"b": f"CASE WHEN {BOMB} = 'y' THEN 1 END"},
+        {"b": f"REPLACE(a, {BOMB}, '')"},
         {"b": "ARRAY_TO_STRING(STRING_TO_ARRAY(a, ','), a)"},
         {f"b{idx}": f"{left} || {left}" for idx in range(12) for left in [f"b{idx - 1}"]}
         | {"b0": "a || a"},
@@ -93,6 +97,39 @@ def test_many_flat_branches_are_no_bomb():
 def test_text_that_grows_without_bound_is_refused(expressions):
     with pytest.raises(UserError, match="could grow without bound"):
         check_growth(expressions)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("operator", ["AND", "OR"])
+def test_long_chains_of_conditions_are_refused_before_they_cost_minutes(operator):
+    def chain(n_conditions: int) -> str:
+        return f" {operator} ".join(["x > 0"] * n_conditions)
+
+    check_growth({"b": chain(100), "c": f"({chain(99)}) = ({chain(99)})"})
+    with pytest.raises(UserError, match=r"'b'.*joins 101 conditions.*more than 100.*Write IN"):
+        check_growth({"b": chain(101)})
+    with pytest.raises(UserError, match="joins 110 conditions"):
+        check_growth({"b": f"({chain(60)}) {operator} ({chain(50)})"})
+
+
+@pytest.mark.attack
+def test_all_expressions_together_are_bounded():
+    chain = " AND ".join(["x > 0"] * 100)
+    with pytest.raises(UserError, match=r"'b\d+'.*together have more than 20000 parts"):
+        check_growth({f"b{idx}": chain for idx in range(1000)})
+    tenfold = f"REPLACE(a, 'x', '{'x' * 900}')"
+    with pytest.raises(UserError, match="together could make too much text"):
+        check_growth({f"b{idx}": tenfold for idx in range(1000)})
+    with pytest.raises(UserError, match="together could make too much text"):
+        check_growth({f"b{idx}": "LPAD(a, 200000, 'x')" for idx in range(6)})
+    growth = check_growth({f"b{idx}": tenfold for idx in range(110)})
+    assert growth == Growth(902.0 * 110, 900.0 * 110)
+    assert growth.factor < MAX_ALL_GROWTH
+
+
+def test_a_thousand_ordinary_expressions_pass():
+    some = ["LN(a + 1)", "a / NULLIF(b, 0)", "COALESCE(c, 'none') || '-' || d", "a > 3 AND b < 2"]
+    check_growth({f"b{idx}": some[idx % len(some)] for idx in range(1000)})
 
 
 def test_too_many_columns_are_refused():

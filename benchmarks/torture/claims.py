@@ -38,10 +38,14 @@ class Claims:
         return max(round(n * self.share), 1)
 
     def tell(self, promise: str, *, kept: int, of: int, **figures: Any) -> None:
-        """Tell how often a promise was kept, and other figures beside it."""
+        """Tell how often a promise was kept, and other figures beside it.
+
+        One that nothing was tried of counts as broken.
+        """
         self._found.append({"promise": promise, "kept": kept, "of": of, **figures})
         more = "".join(f", {name.replace('_', ' ')} {value}" for name, value in figures.items())
-        print(f"{'kept  ' if kept == of else 'BROKEN'} {kept} of {of}  {promise}{more}", flush=True)
+        verdict = "kept  " if kept == of > 0 else "BROKEN"
+        print(f"{verdict} {kept} of {of}  {promise}{more}", flush=True)
 
     def end(self) -> int:
         """Write the figures; return the exit status: 1 where a promise was broken."""
@@ -57,4 +61,4 @@ class Claims:
         if self._out is not None:
             with self._out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(found) + "\n")
-        return int(any(one["kept"] != one["of"] for one in self._found))
+        return int(any(not one["kept"] == one["of"] > 0 for one in self._found))

@@ -29,7 +29,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from assay.errors import InternalError, UserError, did_you_mean
-from assay.sql_bounds import Growth, expanded_size, text_growth
+from assay.sql_bounds import Bounds, Growth, expanded_size
 from assay.table import Table
 
 MAX_EXPRESSION_CHARS = 4_000
@@ -37,12 +37,6 @@ MAX_EXPRESSION_CHARS = 4_000
 
 MAX_EXPRESSIONS = 1_000
 """Most derived columns."""
-
-MAX_GROWTH = 1_000
-"""Longest text that expressions may make, in lengths of the cells it is made of."""
-
-MAX_LETTERS = 1_000_000
-"""What they may add to it, in letters."""
 
 _MAX_EXPANDED = 50_000  # words, once constructs that repeat what they read are written out
 _ROW_WISE_NODES = frozenset({"Column", "Literal", "BinaryExpr", "Cast", "Ternary", "Function"})
@@ -145,17 +139,17 @@ def referenced_columns(expressions: Mapping[str, str]) -> set[str]:
 
 
 def check_growth(expressions: Mapping[str, str]) -> Growth:
-    """Refuse expressions whose text could take all memory.
+    """Refuse expressions that could take all memory, or hours.
 
     Args:
         expressions: {name of the new column: SQL expression}, as for `derive`.
 
     Returns:
-        A bound on the longest text of them all.
+        A bound on the text of them all in one row, in lengths of its longest cell.
 
     Raises:
-        UserError: More than `MAX_EXPRESSIONS`, or one whose text could be longer than
-            `MAX_GROWTH` times its cells and `MAX_LETTERS`; as `referenced_columns`.
+        UserError: More than `MAX_EXPRESSIONS`, or more than `sql_bounds` allows in nodes,
+            chains and text; as `referenced_columns`.
     """
     if len(expressions) > MAX_EXPRESSIONS:
         raise UserError(
@@ -163,23 +157,15 @@ def check_growth(expressions: Mapping[str, str]) -> Growth:
             where="derive",
             fix="Derive fewer, or put them into the table",
         )
-    found: dict[str, Growth] = {}
+    bounds = Bounds()
     for name, sql in expressions.items():
         where = f"derived column {name!r} = {_shown(sql)}"
         expression = _checked_expression(sql, where)
-        tree = json.loads(expression.meta.serialize(format="json"))
-        found[name] = text_growth(tree, found)
-        if found[name].factor > MAX_GROWTH or found[name].letters > MAX_LETTERS:
-            raise UserError(
-                "its text could grow without bound",
-                where=where,
-                fix=f"Keep it below {MAX_GROWTH} times its cells and {MAX_LETTERS} letters, "
-                "with constant lengths and replacements",
-            )
-    return Growth(
-        max((one.factor for one in found.values()), default=0.0),
-        max((one.letters for one in found.values()), default=0.0),
-    )
+        try:
+            bounds.add(name, json.loads(expression.meta.serialize(format="json")))
+        except UserError as error:
+            raise UserError(error.what, where=where, fix=error.fix) from None
+    return bounds.total
 
 
 def _evaluate(frame: pl.DataFrame, name: str, sql: str, where: str) -> pl.Series:

@@ -3,6 +3,7 @@
 Nothing here imports PyTorch until something is trained.
 """
 
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ def train(
         run: A folder where finished work is kept, so that a training that was killed can
             go on; removed when this returns. None: nothing is kept. A run that was opened
             by the caller stays with it.
-        checkpoint_every: Seconds between checkpoints.
+        checkpoint_every: Seconds between checkpoints, above 0.
         resume: Whether to go on with the training in `run`, to the same bytes; begins
             where there is none. An unfinished one is an error otherwise.
 
@@ -86,11 +87,25 @@ def train(
         run,
         recipe=chosen.to_toml(),
         start="resume" if resume else "new",
-        every_s=checkpoint_every,
+        every_s=_seconds(checkpoint_every),
         start_s=start_s,
     )
     with at_work(folder):
         return _train(source, chosen, test, observer, start_s=start_s, folder=folder)
+
+
+def _seconds(every: Any) -> float:
+    """Return the seconds between checkpoints.
+
+    Raises:
+        UserError: It is no number above 0.
+    """
+    is_number = isinstance(every, int | float) and not isinstance(every, bool)
+    if not is_number or not 0.0 < every < math.inf:
+        raise UserError(
+            f"{every!r} is no time", where="checkpoint_every", fix="Give seconds, such as 60.0"
+        )
+    return float(every)
 
 
 def _train(

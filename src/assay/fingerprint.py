@@ -5,14 +5,16 @@ beside the run, and a refusal that tells what differs. A run that went on with o
 or another release would end in a model that no uninterrupted training could have made.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 
 from assay.errors import UserError
@@ -21,17 +23,20 @@ from assay.read import NamedBytes
 from assay.recipe import Recipe, recipe_changes
 from assay.run_folder import RunFolder
 from assay.samples import HeldOutRows, Samples
+from assay.training.device import count_threads, on_threads
 from assay.version import __version__
 
 _CHUNK_BYTES = 1 << 20
 _CHUNK_ROWS = 1 << 14
 _SHOWN = 60  # letters of a value
+_POOL = "number of Polars' threads"  # which is settled when Polars is loaded
+_MOST_THREADS = 1 << 12
 # What computes, judges or writes: another release of it may round or write otherwise.
 _PACKAGES = ("torch", "numpy", "polars", "scikit-learn", "scipy", "onnx", "onnxruntime")
 
 
 def settings_of(recipe: Recipe, device: torch.device) -> dict[str, Any]:
-    """Return what is known before anything is read: choices, releases, the processor."""
+    """Return what is known before anything is read: choices, releases, processor, threads."""
     packages = {name: metadata.version(name) for name in _PACKAGES}
     processor = torch.backends.cpu.get_cpu_capability()
     if device.type == "cuda":
@@ -39,7 +44,12 @@ def settings_of(recipe: Recipe, device: torch.device) -> dict[str, Any]:
     return {
         "recipe": recipe_changes(recipe),
         "release": {"assay": __version__, **packages},
-        "device": {"device": device.type, "processor": processor},
+        "device": {
+            "device": device.type,
+            "processor": processor,
+            _POOL: pl.thread_pool_size(),
+        },
+        "threads": count_threads(),
     }
 
 
@@ -101,21 +111,57 @@ def confirm(run: RunFolder, name: str, now: Mapping[str, Any] | None) -> None:
     if state is None:
         raise _refusal(run, f"the record of its {name} is gone")
     before, after = state[1]["given"], plain["given"]
+    if name == "settings":  # threads are not compared: `on_threads_of` sets them
+        before, after = ({**one, "threads": None} for one in (before, after))
     if before is None and after is not None:
         raise _refusal(run, "it was begun without a test table")
     if before is not None and after is None:
         raise _refusal(run, "it was begun with a test table")
     if before != after:
-        raise _refusal(run, _difference(name, before, after))
+        raise _refusal(run, _difference(name, before, after), _environment(name, before, after))
 
 
-def _refusal(run: RunFolder, what: str) -> UserError:
+@contextlib.contextmanager
+def on_threads_of(run: RunFolder | None) -> Iterator[None]:
+    """Compute on as many threads as the run was begun with; others would round otherwise.
+
+    Args:
+        run: Its settings are confirmed; None, or one that begins, changes nothing.
+
+    Raises:
+        UserError: The record of its settings does not tell how many.
+    """
+    state = None if run is None or not run.is_resumed else run.read("settings")
+    if run is None or state is None:
+        yield
+        return
+    counts = state[1]["given"].get("threads")
+    if not isinstance(counts, dict) or not all(
+        isinstance(counts.get(name), int) and 0 < counts[name] <= _MOST_THREADS
+        for name in ("torch", "blas")
+    ):
+        raise _refusal(run, "the record of its settings does not tell the number of threads")
+    with on_threads(counts):
+        yield
+
+
+def _refusal(run: RunFolder, what: str, environment: str = "") -> UserError:
     run.is_refused = True
+    given = f"Set {environment}" if environment else "Give what it was begun with"
     return UserError(
         f"the training cannot go on: {what}",
         where=str(run.path),
-        fix="Give what it was begun with, or begin anew (--fresh)",
+        fix=f"{given}, or begin anew (--fresh)",
     )
+
+
+def _environment(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return what has to be set around the command if nothing else differs; "" otherwise."""
+    if name != "settings" or _POOL not in before["device"]:
+        return ""
+    n_threads = before["device"][_POOL]
+    alike = {**now, "device": {**now["device"], _POOL: n_threads}}
+    return f"POLARS_MAX_THREADS={n_threads}" if alike == before else ""
 
 
 def _difference(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

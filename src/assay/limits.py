@@ -98,9 +98,10 @@ class Limits:
             UserError: Not even one repeat fits; the message tells what would do.
         """
         is_begun = self._decisions.has_begun()
-        if self._time is not None and self._time.left_s < LEAST_S and not is_begun:
-            raise self._time.too_small(LEAST_S, "reading the table")
         fitted = self._decisions.recall("memory", Fitted)
+        if self._time is not None and self._time.left_s < LEAST_S and not is_begun:
+            earlier = "" if fitted is None else "earlier attempts and "
+            raise self._time.too_small(LEAST_S, f"{earlier}reading the table")
         if fitted is None:
             fitted = self._decisions.keep("memory", self._within_memory(samples))
         self._fitted, self.estimated_bytes = fitted, fitted.peak_bytes

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from assay.candidates import Rival, fit_rivals
-from assay.fingerprint import confirm, held_out_of, settings_of, table_of
+from assay.fingerprint import confirm, held_out_of, on_threads_of, settings_of, table_of
 from assay.judging import Trained, judge_training
 from assay.ledger import Ledger
 from assay.limits import Limits, Prepared
@@ -58,7 +58,7 @@ def run(
     if recipe.train.time:
         budget = TimeBudget(recipe.train.time, clock() if start_s is None else start_s, clock)
     limits = Limits(recipe, budget, ledger, folder)
-    with telling_when_out_of_memory(lambda: limits.estimated_bytes):
+    with on_threads_of(folder), telling_when_out_of_memory(lambda: limits.estimated_bytes):
         observer.on_stage("reading")
         check_source(source, recipe)
         samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)

@@ -8,12 +8,12 @@ folder belongs to one process at a time, and is taken away when the work is done
     run.state       the command, and which process is at work
     NAME.state      settings, table, test, budget-...: what it was begun with, and decided
     NAME.state      any other name: work that is done, see `progress`
+    over.state      instead of run.state: the run is over and being removed
 """
 
 import contextlib
 import logging
 import os
-import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +25,20 @@ import numpy as np
 
 from assay.errors import UserError
 from assay.files import atomic_write
+from assay.run_files import (
+    LOCK,
+    RECIPE,
+    RUN,
+    STATE,
+    check_own,
+    check_recorded,
+    clear,
+    is_work,
+    let_go,
+    record_of,
+    sweep,
+    work_in,
+)
 from assay.state_file import State, peek_document, read_state, write_state
 
 if TYPE_CHECKING:
@@ -34,10 +48,8 @@ Start = Literal["new", "resume", "fresh"]
 
 DEFAULT_EVERY_S = 60.0
 ENDING = ".run"  # of the folder beside a model
-GIVEN = ("run", "settings", "table", "test", "budget-")  # names that hold no work begin so
 
-_LOCK, _RECIPE, _RUN, _STATE = "lock", "recipe.toml", "run", ".state"
-_PARTIAL = re.compile(r"\.(.+)\.\d+\.[0-9a-f]{8}\.part")  # what `atomic_write` is writing
+_AGAIN = "Remove this file to do its part of the work again, or begin anew (--fresh)"
 _LOG = logging.getLogger("assay")
 
 
@@ -63,7 +75,11 @@ def read_record(path: str | Path) -> RunRecord:
         UserError: It holds no run, or a damaged one.
     """
     folder = Path(path)
-    found = read_state(folder / f"{_RUN}{_STATE}")
+    if folder.is_file():
+        raise UserError(
+            "is a file", where=str(path), fix="Give the folder of the run, such as people.assay.run"
+        )
+    found = read_state(folder / f"{RUN}{STATE}")
     if found is None:
         what = "holds no unfinished training" if folder.is_dir() else "there is no such folder"
         raise UserError(
@@ -71,9 +87,9 @@ def read_record(path: str | Path) -> RunRecord:
         )
     document = found[1]["document"]
     try:
-        recipe = (folder / _RECIPE).read_text(encoding="utf-8")
+        recipe = (folder / RECIPE).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise UserError("cannot read its recipe", where=str(folder / _RECIPE)) from None
+        raise UserError("cannot read its recipe", where=str(folder / RECIPE)) from None
     return RunRecord(recipe, document.get("command"), document.get("pid", 0))
 
 
@@ -94,6 +110,7 @@ class RunFolder:
         is_resumed: Whether there was progress when it was opened.
         is_hopeless: Whether going on would end in the same mistake.
         is_refused: Whether what was given is not what the run was begun with.
+        is_stuck: Whether going on ended in a mistake that the same attempt makes again.
     """
 
     def __init__(
@@ -114,7 +131,7 @@ class RunFolder:
         self._is_told = False
         self.earlier_s = _earlier_s(path)
         self.is_resumed = bool(self.progress)
-        self.is_hopeless = self.is_refused = False
+        self.is_hopeless = self.is_refused = self.is_stuck = self._is_confirmed = False
 
     @property
     def progress(self) -> list[str]:
@@ -124,10 +141,11 @@ class RunFolder:
     def sign(self, command: Mapping[str, Any] | None) -> None:
         """Write down which process is at work, and the command to go on with."""
         document = {"pid": os.getpid(), "is_made": self._is_made, "command": command}
-        self.keep(_RUN, {}, document)
+        self.keep(RUN, {}, document)
 
     def confirmed(self) -> None:
         """Take note that this attempt is of the training that the folder holds."""
+        self._is_confirmed = True
         if self.is_resumed:
             self.sign(self._command)
 
@@ -160,7 +178,7 @@ class RunFolder:
         """
         elapsed_s = self.earlier_s + self._clock() - self._start_s
         whole = {"elapsed_s": elapsed_s, "document": document}
-        write_state(self.path / f"{name}{_STATE}", arrays, whole)
+        write_state(self.path / f"{name}{STATE}", arrays, whole)
         self._last_s = self._clock()
 
     def read(self, name: str) -> State | None:
@@ -169,16 +187,20 @@ class RunFolder:
         Raises:
             UserError: It is damaged.
         """
-        found = read_state(self.path / f"{name}{_STATE}")
+        path = self.path / f"{name}{STATE}"
+        found = read_state(path, fix=_AGAIN) if is_work(name) else read_state(path)
         return None if found is None else (found[0], found[1]["document"])
 
     def note_failure(self, error: UserError) -> None:
         """Take note that the work failed.
 
         A mistake in the recipe is made again by whoever goes on; a machine that refused
-        something, which raises an error of its own first, may have more room then.
+        something, which raises an error of its own first, may have more room then. What a
+        resumed run has done stays nevertheless.
         """
-        self.is_hopeless = error.__context__ is None and not self.is_resumed
+        is_mistake = error.__context__ is None
+        self.is_hopeless = is_mistake and not self.is_resumed
+        self.is_stuck = is_mistake and self.is_resumed and self._is_confirmed
 
     def leave(self) -> bool:
         """Let go of the run; return whether it stays, to be resumed."""
@@ -190,13 +212,11 @@ class RunFolder:
 
     def remove(self) -> None:
         """Take away what was written here, and the folder if it was made for the run."""
+        if not self._lock.is_locked:
+            return  # it was cut short at the very end; the folder may be another's by now
         with contextlib.suppress(OSError):
-            _clear(self.path)
-        self._lock.release()
-        with contextlib.suppress(OSError):
-            (self.path / _LOCK).unlink(missing_ok=True)
-            if self._is_made:
-                self.path.rmdir()  # fails if anyone has put a file there
+            clear(self.path)
+        let_go(self._lock, self.path, is_made=self._is_made)
 
 
 def open_run(
@@ -208,6 +228,7 @@ def open_run(
     every_s: float = DEFAULT_EVERY_S,
     start_s: float | None = None,
     clock: Callable[[], float] = time.monotonic,
+    is_default: bool = False,
 ) -> RunFolder:
     """Take a folder for a training, or go on with the one it holds.
 
@@ -220,25 +241,29 @@ def open_run(
         every_s: Seconds between checkpoints.
         start_s: When the work began, by `clock`; None for now.
         clock: Asked for the time.
+        is_default: Whether assay named the folder: without a record, a killed process has
+            made it.
 
     Raises:
         UserError: Another process is at it, it holds an unfinished training, files of
-            someone else, or the place is not writable.
+            someone else, or the place is not writable; or the recipe is no text.
     """
-    folder = Path(path)
+    folder, text = Path(path), _encoded(recipe)
     is_new = _make(folder)
     lock: BaseFileLock | None = None
     try:
-        if not (folder / f"{_RUN}{_STATE}").exists():
-            _check_nobody_else_s(folder)
-        is_left_over = _is_left_over(folder)
+        check_own(folder)
         lock = _take(folder)
-        is_made = is_new or is_left_over or _is_made(folder)
+        record = record_of(folder)
+        is_new = is_new and record is None  # another process may have been faster, and left
+        is_made = is_new or (is_default if record is None else bool(record.get("is_made")))
+        if start != "fresh":
+            check_recorded(folder)
         if start == "new" and _progress(folder):
             raise _unfinished(folder, is_command=command is not None)
         if start == "fresh" or not _progress(folder):
-            _clear(folder)
-        _sweep(folder)
+            clear(folder)
+        sweep(folder)
         run = RunFolder(
             folder,
             lock,
@@ -250,16 +275,18 @@ def open_run(
         )
         run.sign(read_record(folder).command if run.is_resumed else command)
         if not run.is_resumed:
-            with atomic_write(folder / _RECIPE) as file:
-                file.write(recipe.encode())
+            with atomic_write(folder / RECIPE) as file:
+                file.write(text)
     except BaseException:
-        if lock is not None:
+        if lock is None:
+            if is_new:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()  # fails where another process has begun
+        elif is_new:
+            clear(folder)
+            let_go(lock, folder, is_made=True)
+        else:
             lock.release()
-        if is_new:
-            _clear(folder)
-            with contextlib.suppress(OSError):
-                (folder / _LOCK).unlink(missing_ok=True)
-                folder.rmdir()
         raise
     return run
 
@@ -285,6 +312,23 @@ def resume_command(path: str | Path) -> str:
     return f"assay resume {shlex.quote(str(path))}"
 
 
+def _encoded(recipe: str) -> bytes:
+    """Return the recipe as UTF-8.
+
+    Raises:
+        UserError: The command line held bytes that are no characters.
+    """
+    try:
+        return recipe.encode()
+    except UnicodeEncodeError as error:
+        line = recipe.split("\n")[recipe[: error.start].count("\n")]
+        raise UserError(
+            f"{line.strip()!a} is no text",
+            where="recipe",
+            fix="Give names and options as UTF-8",
+        ) from None
+
+
 def _make(folder: Path) -> bool:
     """Make a folder; return whether it was absent."""
     try:
@@ -307,11 +351,11 @@ def _make(folder: Path) -> bool:
 def _take(folder: Path) -> "BaseFileLock":
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / _LOCK, timeout=0, thread_local=False)
+    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
-        pid = peek_document(folder / f"{_RUN}{_STATE}").get("document", {}).get("pid", "unknown")
+        pid = peek_document(folder / f"{RUN}{STATE}").get("document", {}).get("pid", "unknown")
         raise UserError(
             f"another process is at work on this training (process {pid})",
             where=str(folder),
@@ -333,63 +377,12 @@ def _unfinished(folder: Path, *, is_command: bool) -> UserError:
     return UserError("holds an unfinished training", where=str(folder), fix=fix)
 
 
-def _check_nobody_else_s(folder: Path) -> None:
-    others = [entry.name for entry in folder.iterdir() if not _is_ours(entry.name)]
-    if others:
-        raise UserError(
-            f"is not the folder of a run: it holds {others[0]!r}",
-            where=str(folder),
-            fix="Give a new or empty folder with --run",
-        )
-
-
-def _is_left_over(folder: Path) -> bool:
-    """Whether a process was killed between making the folder and signing it, or at its end."""
-    names = [entry.name for entry in folder.iterdir()]
-    if f"{_RUN}{_STATE}" in names:
-        return False
-    return bool(names) or folder.name.endswith(ENDING)
-
-
-def _is_made(folder: Path) -> bool:
-    """Whether an earlier attempt made the folder."""
-    document = peek_document(folder / f"{_RUN}{_STATE}").get("document", {})
-    return bool(document.get("is_made", False))
-
-
-def _is_ours(name: str) -> bool:
-    partial = _PARTIAL.fullmatch(name)
-    whole = partial[1] if partial else name
-    return whole in (_LOCK, _RECIPE) or whole.endswith(_STATE)
-
-
 def _progress(folder: Path) -> list[str]:
-    if not (folder / f"{_RUN}{_STATE}").exists():
-        return []  # it was being removed
-    names = (entry.name.removesuffix(_STATE) for entry in folder.glob(f"*{_STATE}"))
-    return sorted(name for name in names if not name.startswith((".", *GIVEN)))
+    is_begun = (folder / f"{RUN}{STATE}").exists()  # otherwise it was being removed
+    return work_in(folder) if is_begun else []
 
 
 def _earlier_s(folder: Path) -> float:
-    documents = (peek_document(entry) for entry in folder.glob(f"*{_STATE}"))
+    documents = (peek_document(entry) for entry in folder.glob(f"*{STATE}"))
     told = (one.get("elapsed_s") for one in documents)
     return max((seconds for seconds in told if isinstance(seconds, float)), default=0.0)
-
-
-def _clear(folder: Path) -> None:
-    """Remove all files of a run but the lock.
-
-    The record goes first: a folder without it holds no run, whatever else a kill leaves.
-    """
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name != f"{_RUN}{_STATE}"):
-        if _is_ours(entry.name) and entry.name != _LOCK:
-            with contextlib.suppress(OSError):
-                entry.unlink(missing_ok=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process was writing."""
-    for entry in folder.iterdir():
-        if _PARTIAL.fullmatch(entry.name) and _is_ours(entry.name):
-            with contextlib.suppress(OSError):
-                entry.unlink(missing_ok=True)

@@ -1,20 +1,39 @@
 """How much an expression can make of a cell: SQL text or its parsed tree in, bounds out.
 
-A model file brings expressions that a stranger wrote. Two of their ways to take all
-memory are bounded here, before anything is parsed or run:
+A model file brings expressions that a stranger wrote. Their ways to take all memory or
+time are bounded here, before anything is run:
 
 - Polars writes some constructs out by repeating what they read: `SPLIT_PART` three
   times, `NULLIF` twice, `CASE x WHEN` once for each WHEN. Nested, they grow without
   bound; `expanded_size` counts the words after that, from the text alone.
 - Functions that make text longer: `LPAD(name, 1000000000)`, `REPLACE` within
   `REPLACE`, a chain of columns that each double the one before. `text_growth` says how
-  long their text can become.
+  long their text can become, on the way to the result as well.
+- Polars compares equal operands of AND and OR with each other, which takes cubic time.
+  `tree_size` counts the operands of such a chain, and all nodes.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from assay.errors import UserError
+
+MAX_GROWTH = 1_000
+"""Longest text that an expression may make, in lengths of the cells it is made of."""
+
+MAX_LETTERS = 1_000_000
+"""What it may add to that, in letters."""
+
+MAX_ALL_GROWTH, MAX_ALL_LETTERS = 100_000, 4_000_000
+"""The same of all expressions together, in lengths of the longest cell of a row."""
+
+MAX_NODES = 20_000
+"""Nodes of all parsed expressions."""
+
+MAX_CHAIN = 100
+"""Conditions that one chain of AND or of OR may join."""
 
 _TOKEN = re.compile(r"\w+|[(),]")
 _REPEATS = 4  # most often that one of these writes out what it reads (measured, Polars 2.1)
@@ -96,14 +115,21 @@ class Growth(NamedTuple):
             return NotImplemented
         return Growth(self.factor + other.factor, self.letters + other.letters)
 
+    @property
+    def is_allowed(self) -> bool:
+        """Whether such a text may be made."""
+        return self.factor <= MAX_GROWTH and self.letters <= MAX_LETTERS
+
     def times(self, number: float) -> "Growth":
         """Return the bound of a text so many times as long."""
         return Growth(self.factor * number, self.letters * number)
 
 
-_CELL = Growth(1.0, 0.0)
+_FEWER = "Derive fewer columns, or put them into the table"
+_NOTHING, _CELL = Growth(0.0, 0.0), Growth(1.0, 0.0)
 _NUMBER = Growth(0.0, 64.0)  # letters of any number, truth or date as text
 _UNBOUNDED = Growth(float("inf"), float("inf"))
+_CHAINED = frozenset({"And", "Or", "LogicalAnd", "LogicalOr"})
 _ONE_OF = frozenset({"Coalesce", "FillNull", "MaxHorizontal", "MinHorizontal"})
 
 
@@ -115,7 +141,8 @@ def text_growth(tree: Any, columns: Mapping[str, Growth]) -> Growth:
         columns: Growth of columns that are derived themselves; others are cells.
 
     Returns:
-        A bound; infinite where a length or a replacement is no constant.
+        A bound; infinite where a length or a replacement is no constant, or where what is
+        only compared is itself too long.
 
     Example:
         >>> pad = {"StringExpr": {"PadStart": {"fill_char": "x"}}}
@@ -132,16 +159,22 @@ def text_growth(tree: Any, columns: Mapping[str, Growth]) -> Growth:
     if node == "Cast":
         return text_growth(content["expr"], columns) + _NUMBER
     if node == "Ternary":
+        if not text_growth(content["predicate"], columns).is_allowed:
+            return _UNBOUNDED
         return _largest([text_growth(content[key], columns) for key in ("truthy", "falsy")])
     if node == "BinaryExpr":
         parts = [text_growth(content[side], columns) for side in ("left", "right")]
-        return parts[0] + parts[1] if content["op"] == "Plus" else _NUMBER
+        if content["op"] == "Plus":
+            return parts[0] + parts[1]
+        return _NUMBER if all(part.is_allowed for part in parts) else _UNBOUNDED
     return _of_function(content, columns)
 
 
 def _of_function(content: Any, columns: Mapping[str, Growth]) -> Growth:
     tag, inputs = content["function"], content["input"]
     parts = [text_growth(one, columns) for one in inputs]
+    if not all(part.is_allowed for part in parts):
+        return _UNBOUNDED
     family, member = next(iter(tag.items())) if isinstance(tag, dict) else (tag, None)
     name, options = next(iter(member.items())) if isinstance(member, dict) else (member, {})
     if family in _ONE_OF:
@@ -161,6 +194,99 @@ def _of_function(content: Any, columns: Mapping[str, Growth]) -> Growth:
         between = len(str(options["delimiter"]).encode()) * len(parts)
         return sum(parts, Growth(0.0, float(between)))
     return sum(parts, _NUMBER)  # no other function makes a text longer than what it reads
+
+
+class TreeSize(NamedTuple):
+    """Nodes of an expression, and the operands of its longest chain of AND or of OR."""
+
+    nodes: int
+    chain: int
+
+
+def tree_size(tree: Any) -> TreeSize:
+    """Return how large an expression is.
+
+    Args:
+        tree: As for `text_growth`.
+
+    Example:
+        >>> column = {"Column": "a"}
+        >>> both = {"BinaryExpr": {"left": column, "op": "And", "right": column}}
+        >>> tree_size({"BinaryExpr": {"left": both, "op": "And", "right": column}})
+        TreeSize(nodes=5, chain=3)
+    """
+    n_nodes, chains = 0, [0]
+    waiting = [(tree, "", 0)]  # a node, the operator above it, and the place of its chain
+    while waiting:
+        one, above, chain = waiting.pop()
+        n_nodes += 1
+        [(node, content)] = one.items()
+        operator = content["op"] if node == "BinaryExpr" else ""
+        if operator in _CHAINED:
+            if operator != above:
+                chain = len(chains)
+                chains.append(1)
+            chains[chain] += 1
+        waiting.extend((child, operator, chain) for child in _children(node, content))
+    return TreeSize(n_nodes, max(chains))
+
+
+def _children(node: str, content: Any) -> Iterator[Any]:
+    if node == "Function":
+        yield from content["input"]
+    elif node == "BinaryExpr":
+        yield from (content["left"], content["right"])
+    elif node == "Ternary":
+        yield from (content["predicate"], content["truthy"], content["falsy"])
+    elif node == "Cast":
+        yield content["expr"]
+
+
+@dataclass
+class Bounds:
+    """What expressions come to, one after the other.
+
+    Attributes:
+        growth: Of each, by the name of its column.
+        total: Of all together.
+        n_nodes: Of all together.
+    """
+
+    growth: dict[str, Growth] = field(default_factory=dict)
+    total: Growth = _NOTHING
+    n_nodes: int = 0
+
+    def add(self, name: str, tree: Any) -> None:
+        """Count one more expression.
+
+        Args:
+            name: Of its column.
+            tree: As for `text_growth`.
+
+        Raises:
+            UserError: It is too large, or all are; no place is given.
+        """
+        growth, size = text_growth(tree, self.growth), tree_size(tree)
+        self.growth[name] = growth
+        self.total += growth
+        self.n_nodes += size.nodes
+        if not growth.is_allowed:
+            raise UserError(
+                "its text could grow without bound",
+                fix=f"Keep it below {MAX_GROWTH} times its cells and {MAX_LETTERS} letters, "
+                "with constant lengths and replacements",
+            )
+        if size.chain > MAX_CHAIN:
+            raise UserError(
+                f"it joins {size.chain} conditions by AND or OR, more than {MAX_CHAIN}",
+                fix="Write IN (...) for many values, or split it into several derived columns",
+            )
+        if self.total.factor > MAX_ALL_GROWTH or self.total.letters > MAX_ALL_LETTERS:
+            raise UserError("all expressions together could make too much text", fix=_FEWER)
+        if self.n_nodes > MAX_NODES:
+            raise UserError(
+                f"all expressions together have more than {MAX_NODES} parts", fix=_FEWER
+            )
 
 
 def _largest(parts: list[Growth]) -> Growth:

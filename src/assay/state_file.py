@@ -28,6 +28,7 @@ _ALIGNED = 64
 _DIGEST_BYTES = 32
 _KINDS = "biuf"  # truth values, integers, floating-point numbers
 _LONGEST_HEADER = 1 << 28
+_ANEW = "Begin anew (--fresh)"
 
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
@@ -61,8 +62,12 @@ def write_state(path: Path, arrays: Mapping[str, np.ndarray], document: Mapping[
         file.write(digest.digest())
 
 
-def read_state(path: Path) -> State | None:
+def read_state(path: Path, *, fix: str = _ANEW) -> State | None:
     """Read a state and compare every byte with its seal.
+
+    Args:
+        path: Where.
+        fix: What to do about a damaged one.
 
     Returns:
         Arrays, which may be written to, and the document; None where there is no file.
@@ -80,12 +85,12 @@ def read_state(path: Path) -> State | None:
         raise UserError(f"cannot read: {error.strerror or error}", where=str(path)) from None
     seal = bytes(data[-_DIGEST_BYTES:])
     if n_read != len(data) or hashlib.sha256(memoryview(data)[:-_DIGEST_BYTES]).digest() != seal:
-        raise _damaged(path)
+        raise _damaged(path, fix)
     try:
         header, start = _header(bytes(data[: len(_NAME) + _LENGTH_BYTES]), data)
         return _arrays(header["arrays"], data, start), dict(header["document"])
     except _MALFORMED:
-        raise _damaged(path) from None
+        raise _damaged(path, fix) from None
 
 
 def peek_document(path: Path) -> dict[str, Any]:
@@ -98,6 +103,15 @@ def peek_document(path: Path) -> dict[str, Any]:
             return dict(header["document"])
     except (OSError, *_MALFORMED):
         return {}
+
+
+def is_state(path: Path) -> bool:
+    """Whether a file names itself a state, whole or not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_NAME)) == _NAME
+    except OSError:
+        return False
 
 
 def _header(head: bytes, data: bytes | bytearray) -> tuple[dict[str, Any], int]:
@@ -121,9 +135,9 @@ def _arrays(described: list[Any], data: bytearray, start: int) -> dict[str, np.n
     return arrays
 
 
-def _damaged(path: Path) -> UserError:
+def _damaged(path: Path, fix: str) -> UserError:
     return UserError(
         "the saved state is damaged: its bytes do not match its seal",
         where=str(path),
-        fix="Remove this file to do its part of the work again, or begin anew (--fresh)",
+        fix=fix,
     )

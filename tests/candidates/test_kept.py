@@ -85,6 +85,8 @@ SPOILT = (
     ("boosting", lambda arrays, document: arrays["0.nodes.right"].fill(0)),
     ("boosting", lambda arrays, document: arrays["0.nodes.feature_idx"].fill(999)),
     ("boosting", lambda arrays, document: arrays["0.nodes.is_categorical"].fill(1)),
+    ("boosting", lambda arrays, document: arrays.update({"0.base": np.zeros(0)})),
+    ("boosting", lambda arrays, document: arrays.update({"0.base": np.zeros((1, 1))})),
     ("logistic", lambda arrays, document: arrays.pop("2.bias")),
 )
 

@@ -90,6 +90,17 @@ def test_unexpected_error_is_one_line_and_status_1(run, monkeypatch):
     )
 
 
+def test_a_panic_of_a_library_is_one_line_and_status_1(run, monkeypatch):
+    def panic(_):
+        raise type("PanicException", (BaseException,), {})("not yet implemented")
+
+    monkeypatch.setattr(entry, "_dispatch", panic)
+    result = run("--version")
+    assert result.status == 1
+    assert result.err.startswith("assay: internal error: PanicException: not yet implemented. ")
+    assert result.err.count("\n") == 1
+
+
 def test_debug_shows_the_traceback(run, monkeypatch, tmp_path):
     monkeypatch.setenv("ASSAY_DEBUG", "1")
     result = run("show", tmp_path / "nothing.assay")

@@ -96,3 +96,32 @@ def test_bar_shows_stage_epoch_and_loss_in_80_columns():
     assert "all 1000 epochs in about 8 s" in shown.getvalue()
     assert "100/1000  validation log loss 0.7312" in shown.getvalue()
     assert "left" in shown.getvalue()
+
+
+def test_the_time_left_of_a_resumed_training_is_by_its_own_epochs(capsys, monkeypatch):
+    clock = iter([0.0, 1.0, 11.0, 31.0])  # start, stage, two epochs
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    reporter = Lines()
+    reporter.on_stage("training")
+    reporter.on_epoch(92, 120, log_loss=0.5, is_validation=True)
+    reporter.on_epoch(100, 120, log_loss=0.5, is_validation=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1].startswith("epoch 92/120 ")  # the first of this attempt is told
+    assert lines[1].endswith("elapsed 11 s, about 4 min 40 s left")
+    assert lines[2].endswith("elapsed 31 s, about 1 min 7 s left")
+
+
+def test_a_bar_does_not_count_the_epochs_of_an_earlier_attempt():
+    from rich.console import Console
+
+    progress = console_progress(Console(file=io.StringIO(), force_terminal=True, width=80))
+    seconds = [0.0]
+    progress.get_time = lambda: seconds[0]
+    bar = Bar(progress)
+    bar.on_stage("training")
+    for epoch in (92, 93, 94):
+        seconds[0] += 10.0
+        bar.on_epoch(epoch, 100, log_loss=0.5, is_validation=True)
+    left_s = progress.tasks[0].time_remaining
+    bar.close()
+    assert left_s == pytest.approx(60, abs=1)

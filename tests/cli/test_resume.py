@@ -197,7 +197,10 @@ def test_places_lead_there_from_any_folder(place):
 
 def test_the_folder_of_a_long_name_has_a_short_one():
     assert default_run("a.csv", "b/c.assay") == str(Path("b/c.assay.run"))
-    assert default_run("a.csv", "é" * 126) == "é" * 40 + ".run"
+    folder, other = (default_run("a.csv", "é" * 125 + end) for end in ("ab", "ac"))
+    assert len(os.fsencode(folder)) < 255
+    assert folder.startswith("é" * 40)
+    assert folder != other
 
 
 def test_a_training_of_the_library_is_resumed_there(run, place):
@@ -213,6 +216,74 @@ def test_the_time_between_checkpoints_is_a_time(train):
     assert (
         "option --checkpoint-every: 'soon' is not a time" in train("--checkpoint-every", "soon").err
     )
+
+
+def test_the_folder_of_a_run_is_no_file_of_the_training(train, place):
+    for options in (
+        ("--run", "m.assay"),
+        ("--run", "./m.html"),
+        ("--run", "c.md", "--report", "c.md"),
+        ("--run", "t.csv", "--test", "t.csv"),
+    ):
+        result = train(*options)
+        assert result.status == 2
+        assert f"{options[1]}: is the name of a file that is read or written" in result.err
+    assert names(place) == []
+
+
+@pytest.mark.parametrize("every", [0.0, -1.0, float("nan"), float("inf"), True, "60s"])
+def test_the_library_takes_a_time_between_checkpoints_that_is_one(place, every):
+    with pytest.raises(assay.UserError, match=r"checkpoint_every: .* is no time"):
+        assay.train({"x": [1.0]}, "x", run="r", checkpoint_every=every)
+    assert names(place) == []
+
+
+def test_a_test_table_that_the_run_has_not_is_refused(run, place, monkeypatch):
+    held = open_run("r", recipe="", command=Job("a.csv", "m.assay").to_keep())
+    held.write("training", {}, {})
+    held.leave()
+    result = run("resume", "r", "--test", "t.csv")
+    assert result.status == 2
+    assert "r: it was begun without a test table. Leave --test out" in result.err
+    monkeypatch.setenv("ASSAY_TEST", "t.csv")  # for all trainings, perhaps
+    assert "test table" not in run("resume", "r").err
+    Path("m.assay").write_text("")
+    assert "m.assay: is a file. Give the folder of the run" in run("resume", "m.assay").err
+
+
+def test_going_on_that_fails_for_good_offers_to_begin_anew(train, place, cut_short):
+    assert cut_short(KeyboardInterrupt(), lambda: train("-q")).status == 130
+    stuck = cut_short(assay.UserError("the time is too short"), lambda: train("--resume", "-q"))
+    assert stuck.err == (
+        "assay: the time is too short. What was done so far is kept, "
+        "but going on ends here again; begin anew with --fresh\n"
+    )
+    assert names(place) == ["m.assay.run"]
+
+
+@pytest.mark.attack
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_a_termination_at_the_very_beginning_or_end_is_told_in_one_line(train, place, monkeypatch):
+    def terminate(*args, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    for moment in ("assay.run_folder._take", "assay.run_folder.RunFolder.remove"):
+        with monkeypatch.context() as patch:
+            patch.setattr(moment, terminate)
+            told = train("-q", "--no-report", "--fresh")
+        assert told.status == 143
+        assert told.err.startswith("assay: terminated")
+        assert told.err.count("\n") == 1
+    assert names(place) == ["m.assay", "m.assay.run"]
+
+
+@pytest.mark.attack
+@pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
+def test_a_name_that_is_no_text_is_a_mistake(run, fruit, place):
+    result = run("train", fruit, "--target", "\udcff", "-o", "m.assay")
+    assert result.status == 2
+    assert "is no text. Give names and options as UTF-8" in result.err
+    assert names(place) == []
 
 
 @pytest.mark.story

@@ -10,6 +10,7 @@ from assay.evaluate.resampled import Resampler
 from assay.evaluate.scores import evaluate_predictions
 from assay.options import DecideRecipe, EvaluateRecipe
 from assay.recipe import Recipe
+from assay.rules import Rule
 
 COST = np.array([[0.0, 1.0], [9.0, 0.0]])
 CLASSES = ("no", "yes")
@@ -61,6 +62,16 @@ def test_what_training_fitted_is_applied_and_not_fitted_again(rng):
     assert achieved["estimate"] == pytest.approx(decisions.in_set(proba)[np.arange(3000), y].mean())
     assert told["abstention"]["answered"]["estimate"] == pytest.approx(0.5, abs=0.05)
     assert told["abstention"]["rule"] == "answered>=0.5"
+
+
+def test_no_label_for_any_row_is_told_in_words():
+    decisions = Decisions(CLASSES, abstention=Rule("probability", 0.99))
+    recipe = Recipe.from_dict({"decide": {"abstain": "probability>=0.99"}}).decide
+    told = realised(np.array([0]), np.array([[0.6, 0.4]]), decisions, recipe, Resampler(1))
+    assert told["abstention"]["answered"]["estimate"] == 0.0
+    assert told["abstention"]["text"] == (
+        "No row gets a label; with a label for every row 1.000 are right."
+    )
 
 
 @pytest.mark.parametrize("only", [0, 1])

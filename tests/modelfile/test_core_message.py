@@ -1,13 +1,17 @@
 """The core graph as a message: what assay writes is read back, all else refused."""
 
+import time
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from assay.core import IR_VERSION, OPSET
+from assay.modelfile import core_message
 from assay.modelfile.core_message import read_core
 from assay.modelfile.layout import MalformedError
+from assay.modelfile.protobuf import Field
 from assay.nn.graph import GraphBuilder
 
 
@@ -19,6 +23,32 @@ def graph() -> onnx.ModelProto:
     product = build.add("MatMul", x, weight)
     turned = build.add("LeakyRelu", product, alpha=0.25)
     return onnx.load_from_string(build.finish(build.add("Softmax", turned, axis=1), 2))
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [(8, "opset_import more than 4"), (14, "metadata_props more than 4")],
+)
+def test_fields_without_end_are_refused_before_they_are_held(field, reason):
+    endless = bytes([field << 3 | 2, 0]) * 2_000_000
+    start_s = time.process_time()
+    with pytest.raises(MalformedError, match=reason):
+        read_core(endless)
+    assert time.process_time() - start_s < 0.5
+
+
+@pytest.mark.attack
+def test_the_inputs_of_all_nodes_are_bounded_together(monkeypatch):
+    read_core(graph().SerializeToString())
+    monkeypatch.setattr(core_message, "_ALL_INPUTS", 3)
+    refused(graph(), "nodes of too many inputs")
+
+
+def test_every_repeated_field_is_bounded():
+    for name, fields in vars(core_message).items():
+        if isinstance(fields, dict) and all(isinstance(one, Field) for one in fields.values()):
+            assert all(1 <= one.most <= 2 * core_message.MAX_NODES for one in fields.values()), name
 
 
 def with_attribute(model: onnx.ModelProto, attribute: onnx.AttributeProto) -> None:
@@ -108,7 +138,10 @@ def test_negative_numbers_of_attributes_are_read():
         (lambda model: model.graph.node[0].ClearField("op_type"), "lacks the field op_type"),
         (lambda model: model.graph.node[0].ClearField("output"), "lacks the field output"),
         (lambda model: model.graph.node[0].output.append("b"), "the field output twice"),
-        (lambda model: model.graph.node[0].input.extend(["a"] * 4095), "too many inputs"),
+        (
+            lambda model: model.graph.node[0].input.extend(["a"] * 4095),
+            "holds input more than 4096 times",
+        ),
         (lambda model: setattr(model.graph.node[0], "op_type", "x" * 201), "too long"),
         (
             lambda model: model.graph.node[2].attribute.append(model.graph.node[2].attribute[0]),
@@ -145,7 +178,7 @@ def test_negative_numbers_of_attributes_are_read():
         ),
         (lambda model: setattr(model.graph.initializer[0], "data_type", 8), "of another type"),
         (lambda model: model.graph.initializer[0].ClearField("data_type"), "of another type"),
-        (lambda model: model.graph.initializer[0].dims.extend([1] * 7), "of another type"),
+        (lambda model: model.graph.initializer[0].dims.extend([1] * 7), "dims more than 8 times"),
         (lambda model: model.graph.initializer[0].dims.append(2), "of another size"),
         (lambda model: model.graph.initializer[0].ClearField("raw_data"), "of another size"),
         (
@@ -217,7 +250,7 @@ def test_eight_dimensions_pass_and_nine_do_not():
     )
     assert read_core(model.SerializeToString()).constants["more"].shape == (1,) * 8
     model.graph.initializer[-1].dims.append(1)
-    refused(model, "of another type")
+    refused(model, "dims more than 8 times")
 
 
 def test_names_may_be_as_long_as_the_limit():

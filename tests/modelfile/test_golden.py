@@ -1,16 +1,26 @@
 """Golden rows: made of levels and quantiles, typed when they are read again."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
+import assay
 from assay.modelfile import layout, load_model, make_golden
-from assay.modelfile.golden import N_ROWS, Golden, differs_by, golden_table
+from assay.modelfile.golden import (
+    MAX_GOLDEN_LETTERS,
+    N_ROWS,
+    Golden,
+    differs_by,
+    golden_table,
+    most_cell_bytes,
+)
 from assay.modelfile.layout import MalformedError
 from attacks.model_files import RELEASED, sound_file
 from attacks.model_parts import parts_of
+from attacks.small_model import QUICK
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +61,27 @@ def test_a_column_without_numbers_gets_a_zero(contents):
     assert made["columns"]["Fare"]["cells"] == [0.0] * 7 + [None]
 
 
+def test_levels_that_expressions_would_make_too_long_are_left_out(contents):
+    expressions = {f"b{idx}": f"REPLACE(Name, 'x', '{'x' * 900}')" for idx in range(100)}
+    preparation = replace(contents.predictor.preparation, expressions=expressions)
+    most = most_cell_bytes(replace(contents.predictor, preparation=preparation))
+    assert most >= max(map(len, ["Other, Mr. Some Words", "a level never seen"]))
+    assert 8 * 902 * 100 * most <= MAX_GOLDEN_LETTERS < 8 * 902 * 101 * (most + 1)
+
+
+@pytest.mark.attack
+def test_a_training_on_long_levels_can_be_opened_again(tmp_path):
+    table = {
+        "L": [f"{'lvl ' * 3_000}{idx % 3}" for idx in range(80)],
+        "y": ["no", "yes"] * 40,
+    }
+    derived = {"derive": {"r": f"REPLACE(L, 'lvl', '{'z' * 900}')"}}
+    model = assay.train(table, "y", options={**QUICK, **derived})
+    model.save(tmp_path / "m.assay")
+    cells = load_model(tmp_path / "m.assay").golden["columns"]["L"]["cells"]
+    assert set(cells) == {"a level never seen", None}
+
+
 def test_the_table_has_the_types_of_its_kinds(golden):
     frame = golden_table(golden).frame
     assert frame.schema["Age"] == pl.Float64
@@ -77,12 +108,8 @@ def test_infinite_expectations_are_no_expectations(contents, golden):
 def test_what_is_stored_reads_back(golden):
     read = Golden.from_dict(golden)
     assert read.to_dict() == golden
-    row = [column["cells"][0] for column in golden["columns"].values()]
-    longest = max(
-        sum(len(cell.encode()) for cell in cells if isinstance(cell, str))
-        for cells in zip(*(column["cells"] for column in golden["columns"].values()), strict=True)
-    )
-    assert read.longest == longest >= sum(len(cell) for cell in row if isinstance(cell, str))
+    cells = [cell for column in golden["columns"].values() for cell in column["cells"]]
+    assert read.longest == max(len(cell.encode()) for cell in cells if isinstance(cell, str))
     assert Golden({}, ((0.5, 0.5),)).longest == 0
 
 

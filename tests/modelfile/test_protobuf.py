@@ -18,7 +18,7 @@ from assay.modelfile.protobuf import (
 KNOWN = {
     1: Field("number", VARINT),
     2: Field("text", BYTES),
-    3: Field("many", VARINT, is_repeated=True),
+    3: Field("many", VARINT, most=4),
     4: Field("small", FIXED32),
 }
 
@@ -70,6 +70,7 @@ def test_signs(number, expected):
         (b"\x12", "cut off"),
         (b"\x25\x00\x00\x80", "cut off"),
         (b"\x08\x01\x08\x02", "the field number twice"),
+        (b"\x18\x01" * 5, "holds many more than 4 times"),
         (b"\x28\x01", "field 5, which assay never writes"),
         (b"\x0a\x00", "field 1, which assay never writes"),
         (b"\x0b", "the wire type 3"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from assay.modelfile import layout, load_model, rebuild
+from assay.modelfile import golden, layout, load_model, rebuild
 from assay.modelfile.layout import MalformedError, to_json
 from attacks.model_files import RELEASED, sound_file
 from attacks.model_parts import parts_of
@@ -165,7 +165,7 @@ def test_golden_rows_may_not_be_too_long_for_the_expressions(monkeypatch):
 
     refused_at = edited(layout.GOLDEN, lengthen)
     opened(golden=refused_at)
-    monkeypatch.setattr(rebuild, "MAX_GOLDEN_LETTERS", 1_000_000)
+    monkeypatch.setattr(golden, "MAX_GOLDEN_LETTERS", 1_000_000)
     opened()
     refused("too long for the expressions", golden=refused_at)
 

@@ -59,3 +59,43 @@ def test_rows_that_agree_by_chance_are_none():
         }
     )
     assert named(found_in(frame), "near_conflicts") == {}
+
+
+def _sessions(n_sessions=100):
+    """Return columns that ten rows in turn share, and each row's number in its session."""
+    rng = np.random.default_rng(0)
+    session = np.repeat(np.arange(n_sessions), 10)
+    shared = {name: rng.integers(0, 50, n_sessions)[session] for name in "abc"}
+    levels = {name: [f"{name}{code}" for code in codes] for name, codes in shared.items()}
+    return levels, session, np.tile(np.arange(10), n_sessions)
+
+
+def test_numbers_that_huge_ones_push_together_are_not_near():
+    """Of a range of a million all other numbers are a small part, and yet a threshold decides."""
+    levels, _, number = _sessions()
+    row = np.arange(len(number))
+    is_huge = row % 100 < 8
+    for target in (number > 4, number % 2 == 0):
+        frame = pl.DataFrame(
+            {
+                **levels,
+                "x": np.where(is_huge, 1e6, number) + row * 1e-6,
+                "target": np.where(target, "yes", "no"),
+            }
+        )
+        assert named(found_in(frame), "near_conflicts") == {}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_class_that_turns_once_in_each_session_is_no_conflict(sign):
+    levels, session, number = _sessions()
+    time = session + 0.01 * number
+    frame = pl.DataFrame(
+        {**levels, "time": sign * time, "target": np.where(number > 4, "yes", "no")}
+    )
+    assert named(found_in(frame), "near_conflicts") == {}
+
+
+def test_what_is_told_is_no_more_than_was_seen():
+    told = next(one for one in found_in(_noisy_copies(60)) if one.kind == "near_conflicts")
+    assert told.what.endswith("differ by at most 1 % of the range: they are hard to tell apart")

@@ -42,3 +42,20 @@ def test_columns_with_a_role_are_not_looked_at(rng):
     frame = frame.with_columns(y=pl.Series(np.repeat(rng.integers(0, 2, 50), 4)))
     samples = read(frame, **{"split.group": "who", "train.sample_weight": "w"})
     assert not {"who", "w"} & {one.where for one in samples.findings}
+
+
+def test_extreme_numbers_are_looked_at_without_a_word(rng):
+    """Sums and widths of such columns are infinite; a warning would fail this test."""
+    most = 1.7e308
+    frame = pl.DataFrame(
+        {
+            "wide": np.where(rng.random(200) < 0.5, most, -most),
+            "spread": rng.uniform(-1, 1, 200) * most,
+            "whole": np.floor(rng.uniform(-1, 1, 200) * most),
+            "tiny": rng.random(200) * 5e-324,
+            "small": rng.normal(size=200),
+            "y": rng.integers(0, 2, 200),
+        }
+    )
+    assert not [one for one in read(frame).findings if one.severity == "high"]
+    assert not [one for one in read(frame[::-1]).findings if one.severity == "high"]

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -249,3 +250,18 @@ def test_nested_columns_become_json():
     assert plain_series(pl.Series([b"ab", None])).to_list() == ["ab", None]
     assert plain_series(pl.Series([b"\xff"])).to_list() == ["ff"]
     assert plain_series(pl.Series([dt.timedelta(minutes=1)])).to_list() == [60.0]
+
+
+def test_bytes_inside_nested_cells_are_text_or_hexadecimal():
+    image = pl.Series([{"bytes": b"\xff\xd8", "path": "a.jpg"}, None])
+    assert plain_series(image).to_list() == ['{"bytes":"ffd8","path":"a.jpg"}', None]
+    assert plain_series(pl.Series([[b"a", None], []])).to_list() == ['["a",null]', "[]"]
+
+
+def test_maps_and_types_of_other_libraries_become_plain():
+    maps = pl.from_arrow(pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())))
+    assert plain_series(maps).to_list() == ['{"k":1}', None]
+    texts = pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a":1}', None]))
+    foreign = pl.from_arrow(pa.table({"x": texts})).to_series()
+    assert plain_series(foreign).to_list() == ['{"a":1}', None]
+    assert plain_series(foreign).dtype == pl.String

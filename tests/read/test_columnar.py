@@ -3,8 +3,10 @@
 import datetime as dt
 import io
 import json
+from decimal import Decimal
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from assay.errors import UserError
@@ -64,6 +66,35 @@ def test_nested_columns_become_json_text_and_are_told():
     frame = pl.DataFrame({"l": [[1, 2], None], "s": [{"k": 1}, None]})
     assert read(packed(frame, "parquet"), ledger).rows() == [("[1,2]", '{"k":1}'), (None, None)]
     assert [entry.where for entry in ledger] == ["l", "s"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (pa.array([Decimal("1.5")], pa.decimal256(50, 3)), "decimal256"),
+        (pa.array([[1]], pa.list_view(pa.int64())), "list_view"),
+        (pa.array([{"k": [1]}], pa.struct({"k": pa.list_view(pa.int64())})), "list_view"),
+        (pa.RunEndEncodedArray.from_arrays(pa.array([1], pa.int32()), ["a"]), "run_end_encoded"),
+        (pa.array([(1, 2, 3)], pa.month_day_nano_interval()), "month_day_nano_interval"),
+    ],
+)
+def test_a_type_that_is_not_read_is_named_before_anything_panics(values, told, capfd):
+    buffer = io.BytesIO()
+    table = pa.table({"n": [1], "x": values})
+    with pa.ipc.new_file(buffer, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(UserError, match=rf"column 'x' is of type {told}.*, which is not read"):
+        read(buffer.getvalue())
+    assert capfd.readouterr().err == ""
+
+
+def test_an_interval_of_parquet_is_named(tmp_path, capfd):
+    duckdb = pytest.importorskip("duckdb")
+    path = tmp_path / "i.parquet"
+    duckdb.sql(f"copy (select 1 as n, interval 1 day as i) to '{path}'")
+    with pytest.raises(UserError, match="column 'i' is of type interval, which is not read"):
+        read(path.read_bytes())
+    assert capfd.readouterr().err == ""
 
 
 def test_a_stored_pandas_index_is_left_out_and_told(tmp_path):

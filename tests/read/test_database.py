@@ -1,7 +1,9 @@
 """Databases are read only, and passwords stay secret."""
 
 import contextlib
+import os
 import sqlite3
+import threading
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +12,9 @@ import pytest
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
+from assay.read import database_files
 from assay.read.database import read_url
-from assay.read.secrets import mask_password
+from assay.read.secrets import mask_password, without_secrets
 from assay.read.source import read_table
 
 
@@ -113,6 +116,66 @@ def test_a_missing_database_offers_the_nearest_name(sqlite_file):
         read(f"sqlite:///{sqlite_file.parent}/peple.db")
 
 
+@pytest.fixture
+def logged(tmp_path: Path) -> Path:
+    """A database in the mode of write-ahead logs, which another connection may hold open."""
+    path = tmp_path / "w.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (v INTEGER)")
+        connection.execute("INSERT INTO t VALUES (1)")
+        connection.commit()
+    return path
+
+
+def test_reading_a_database_leaves_nothing_beside_it(logged):
+    link = logged.with_name("link.db")
+    link.symlink_to(logged)
+    assert read(logged).rows() == read(link).rows() == [(1,)]
+    assert sorted(path.name for path in logged.parent.iterdir()) == ["link.db", "w.db"]
+
+
+def test_what_stands_in_a_log_only_is_read(logged):
+    with contextlib.closing(sqlite3.connect(logged)) as connection:
+        connection.execute("INSERT INTO t VALUES (2)")
+        connection.commit()
+        assert read(logged).rows() == [(1,), (2,)]
+
+
+def test_a_database_that_changes_while_it_is_read_is_refused(logged, monkeypatch):
+    def write_first(*_: object) -> None:
+        with contextlib.closing(sqlite3.connect(logged)) as other:
+            other.execute("INSERT INTO t SELECT value FROM json_each('[2, 3]')")
+            other.commit()
+
+    monkeypatch.setattr(database_files, "_share_memory", write_first)
+    with pytest.raises(UserError, match=r"w.db: another program wrote .* Read it again"):
+        read(logged)
+
+
+def test_a_row_that_is_too_large_names_the_option(tmp_path):
+    path = tmp_path / "x.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (a, b)")
+        connection.execute("INSERT INTO t VALUES (hex(zeroblob(50000)), hex(zeroblob(50000)))")
+        connection.commit()
+    query = "SELECT * FROM t ORDER BY a"
+    with pytest.raises(UserError, match=r"a text or a row that is too large.*read\.max_bytes"):
+        read_table(path, ReadRecipe(sql=query, max_bytes="150k"), Ledger())
+    assert read_table(path, ReadRecipe(sql=query, max_bytes="1M"), Ledger()).n_rows == 1
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
+def test_a_database_in_a_pipe_is_refused(scheme, sqlite_file, tmp_path):
+    pipe = tmp_path / "pipe.db"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(sqlite_file.read_bytes()))
+    writer.start()
+    with pytest.raises(UserError, match="must be a file on disk, not compressed or piped"):
+        read(f"{scheme}:///{pipe}")
+    writer.join()
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -138,6 +201,13 @@ def test_a_password_never_appears(url):
 def test_mask_keeps_the_rest():
     assert mask_password("mysql://u:p@h:3/d?x=1") == "mysql://u:***@h:3/d?x=1"
     assert mask_password("mysql://u@h/d?ssl_password=q&x=1") == "mysql://u@h/d?ssl_password=***&x=1"
+
+
+def test_signatures_in_a_url_are_masked():
+    url = "https://h/p?design=a&sig=SECRET1&X-Amz-Signature=SECRET2&auth=SECRET3"
+    masked = "https://h/p?design=a&sig=***&X-Amz-Signature=***&auth=***"
+    assert mask_password(url) == masked
+    assert without_secrets("no access with SECRET1, SECRET2", url) == "no access with ***, ***"
 
 
 def test_a_server_needs_a_query():

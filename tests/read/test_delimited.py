@@ -50,6 +50,13 @@ def test_too_many_bad_rows_are_an_error_that_names_the_option():
         read("a,b,c\n1,2,3\n4,5\n7,8,9\n")
 
 
+@pytest.mark.parametrize("text", ["a,b,c\n1,2\n", "a,b\n1,2\n" + "3\n" * 3000])
+def test_no_share_is_offered_where_none_would_do(text):
+    with pytest.raises(UserError, match=r"cells? where .* Correct .* read\.separator") as caught:
+        read(text, separator=",")
+    assert "max_bad_rows" not in str(caught.value)
+
+
 def test_the_offered_share_is_enough():
     assert read("a,b,c\n1,2,3\n4,5\n7,8,9\n", max_bad_rows=0.334).height == 2
 

@@ -115,3 +115,9 @@ def test_given_names_leave_out_the_cell_behind_the_last_separator():
 def test_a_separator_behind_the_last_name_names_no_column():
     assert names([["a", "b", ""], ["1", "2"], ["3", "4"]], 2).names == ("a", "b")
     assert names([["a", "b", ""], ["1", "2", ""], ["3", "4", ""]], 3).names == ("a", "b")
+
+
+def test_a_first_name_that_is_empty_as_pandas_writes_it_is_numbered_and_told():
+    found = names([["", "a", "b"], ["0", "1.5", "x"], ["1", "2.5", "y"]], 3)
+    assert found.names == ("column_1", "a", "b")
+    assert [what for what, _, _ in found.notes] == ["column named column_1"]

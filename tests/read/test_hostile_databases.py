@@ -36,7 +36,7 @@ def ducks(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", databases.VIEWS)
 def test_a_view_without_measure_is_stopped(name, tmp_path):
     path = databases.sqlite_file(tmp_path / "x.db", view=databases.VIEWS[name])
-    with pytest.raises(UserError, match=r"more than 20 MB|longer than 1s|too big"):
+    with pytest.raises(UserError, match=r"more than 20 MB|longer than 1s|too large"):
         read(path, max_bytes="20M", max_time="1s")
 
 

@@ -14,7 +14,7 @@ from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
 from assay.read import NamedBytes, apply_schema, infer_schema
-from assay.read.source import read_table
+from assay.read.source import StandardInput, read_table
 from assay.recipe import Recipe
 from assay.table import Table
 
@@ -43,6 +43,18 @@ def test_closed_standard_input_is_told(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(UserError, match="standard input: it is closed"):
         read("-")
+
+
+def test_standard_input_is_read_as_far_as_the_recipe_allows(monkeypatch):
+    text = CSV + b"40,m\n" * 600_000
+    data = io.BytesIO(text)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
+    source = StandardInput()
+    with pytest.raises(UserError, match=r"standard input: it holds more than 100 kB.*max_bytes"):
+        read_table(source, ReadRecipe(max_bytes="100k"), Ledger())
+    assert data.tell() < 3_000_000
+    assert read(source).n_rows == 600_002
+    assert source.data == text
 
 
 def test_bytes_may_have_a_name_for_messages_and_extension():

@@ -67,6 +67,8 @@ class Grown:
         from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
         base, sizes = arrays["base"], arrays["n_nodes"]
+        if base.ndim != 1 or not len(base):
+            raise ValueError(f"a base of shape {base.shape}")
         nodes = np.zeros(int(sizes.sum()), PREDICTOR_RECORD_DTYPE)
         for name in PREDICTOR_RECORD_DTYPE.names if len(nodes) else ():
             nodes[name] = arrays[f"nodes.{name}"]

@@ -61,7 +61,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON instead of 
 
 
 def open_source(table: str) -> "str | NamedBytes":
-    """Return what to read: standard input as bytes, so that it can be read twice.
+    """Return what to read: standard input so that it can be read twice.
 
     Args:
         table: The table as on the command line.
@@ -69,9 +69,9 @@ def open_source(table: str) -> "str | NamedBytes":
     Raises:
         UserError: Standard input is closed.
     """
-    from assay.read.source import standard_input
+    from assay.read.source import StandardInput
 
-    return standard_input() if table == "-" else table
+    return StandardInput() if table == "-" else table
 
 
 def make_recipe(

@@ -55,7 +55,7 @@ def _run(args: Sequence[str] | None) -> int:
         return _tell("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return _leave_quietly(stdout)
-    except Exception as error:  # the last resort of the process
+    except BaseException as error:  # the last resort: a panic of a library is no Exception
         return _report(error)
 
 
@@ -108,7 +108,7 @@ def _leave_quietly(stdout: object) -> int:
     return DONE
 
 
-def _report(error: Exception) -> int:
+def _report(error: BaseException) -> int:
     from assay.errors import InternalError, UserError
 
     if os.environ.get("ASSAY_DEBUG", "") not in ("", "0"):
@@ -130,7 +130,7 @@ def _report(error: Exception) -> int:
     return _tell(f"internal error: {what.rstrip('.')}. {hint}{_notes(error)}", BUG)
 
 
-def _notes(error: Exception) -> str:
+def _notes(error: BaseException) -> str:
     """Return what was added on the way here, such as how to go on."""
     notes = (note[:1].upper() + note[1:] for note in getattr(error, "__notes__", ()))
     return "".join(f" {note}" for note in notes)  # no stop behind what will be copied
@@ -144,12 +144,12 @@ def _machine_line(error: OSError | MemoryError) -> str:
     return f"{where}cannot read or write: {error.strerror or error}. Look after the disk."
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _usage_line(error: Exception) -> str:
+def _usage_line(error: BaseException) -> str:
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "assay"

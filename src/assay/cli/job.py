@@ -5,6 +5,7 @@ file and its report; or, where the work was cut short, a line that tells how to 
 """
 
 import contextlib
+import hashlib
 import os
 import signal
 import sys
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 STANDARD = "-"  # input or output
 _LONG_BYTES, _LONG_LETTERS = 250, 40  # of the name of a file, which may have 255
+_ANEW = "what was done so far is kept, but going on ends here again; begin anew with --fresh"
 _INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number
 
 
@@ -116,8 +118,32 @@ def default_run(table: str, output: str) -> str | None:
     from assay.run_folder import ENDING
 
     place = Path(output)
-    name = place.name if len(os.fsencode(place.name)) <= _LONG_BYTES else place.name[:_LONG_LETTERS]
+    name, in_bytes = place.name, os.fsencode(place.name)
+    if len(in_bytes) > _LONG_BYTES:
+        name = f"{name[:_LONG_LETTERS]}-{hashlib.sha256(in_bytes).hexdigest()[:12]}"
     return str(place.with_name(f"{name}{ENDING}"))
+
+
+def check_run(run: str | None, *, others: tuple[str | None, ...], model: str) -> None:
+    """Refuse a folder whose name is that of a file, before the work is done.
+
+    Args:
+        run: The folder, or None.
+        others: What is read or written otherwise.
+        model: The model file, which has reports beside it.
+
+    Raises:
+        UserError: It is one of them.
+    """
+    from assay.report.write import FORMATS, default_name, is_same
+
+    beside = [] if model == STANDARD else [model, *(default_name(model, form) for form in FORMATS)]
+    if run is not None and any(one is not None and is_same(run, one) for one in (*beside, *others)):
+        raise UserError(
+            "is the name of a file that is read or written",
+            where=run,
+            fix="Choose another folder with --run",
+        )
 
 
 def carry_out(
@@ -181,27 +207,29 @@ def _kept(
         return
     from assay.run_folder import open_run
 
+    run: RunFolder | None = None
     with _told_to_stop():
-        run = open_run(
-            job.run,
-            recipe=recipe.to_toml(),
-            command=job.to_keep(),
-            start=start,
-            every_s=job.every_s,
-            start_s=start_s,
-        )
         try:
+            run = open_run(
+                job.run,
+                recipe=recipe.to_toml(),
+                command=job.to_keep(),
+                start=start,
+                every_s=job.every_s,
+                start_s=start_s,
+                is_default=job.run == default_run(job.table, job.output),
+            )
             yield run
+            run.remove()
         except (KeyboardInterrupt, _Terminated) as error:
-            offer = f": {_offer(job)}" if run.leave() else ""
+            offer = f": {_offer(job)}" if run is not None and run.leave() else ""
             if isinstance(error, _Terminated):
                 raise StoppedError(f"terminated{offer}", _TERMINATED) from None
             raise StoppedError(f"interrupted{offer}", _INTERRUPTED) from None
         except BaseException as error:
-            if run.leave() and not run.is_refused:
-                error.add_note(_offer(job))
+            if run is not None and run.leave() and not run.is_refused:
+                error.add_note(_ANEW if run.is_stuck else _offer(job))
             raise
-        run.remove()
 
 
 def _offer(job: Job) -> str:
@@ -225,6 +253,8 @@ def _told_to_stop() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except _Terminated:  # again, while the first was told
+        raise StoppedError("terminated", _TERMINATED) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -114,18 +114,22 @@ class Lines:
 
     def __init__(self) -> None:
         self._start_s = self._stage_s = time.monotonic()
+        self._n_earlier = -1  # epochs that an earlier attempt took; none was told of yet
         self._held_back = ""
         self._early: list[str] = []
 
     def on_epoch(self, epoch: int, n_epochs: int, *, log_loss: float, is_validation: bool) -> None:
         """Write a line when it is time."""
         now_s = time.monotonic()
-        left_s = (now_s - self._stage_s) / epoch * (n_epochs - epoch)
+        is_first = self._n_earlier < 0
+        if is_first:
+            self._n_earlier = epoch - 1
+        left_s = (now_s - self._stage_s) / (epoch - self._n_earlier) * (n_epochs - epoch)
         line = (
             f"epoch {epoch}/{n_epochs}  {loss_name(is_validation)} {log_loss:.4f}"
             f"  elapsed {duration_text(now_s - self._start_s)}, about {duration_text(left_s)} left"
         )
-        if epoch == 1 or epoch == n_epochs or epoch % spacing(n_epochs) == 0:
+        if is_first or epoch == n_epochs or epoch % spacing(n_epochs) == 0:
             self._held_back = ""
             murmur(line)
         else:
@@ -134,7 +138,7 @@ class Lines:
     def on_stage(self, name: str) -> None:
         """Write the stage, and before it the last epoch of a training cut short."""
         self.close()
-        self._stage_s = time.monotonic()
+        self._stage_s, self._n_earlier = time.monotonic(), -1
         if name in _EARLY_STAGES:
             self._early.append(name)
             return

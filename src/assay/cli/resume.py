@@ -9,6 +9,7 @@ from assay.cli.choices import JsonOption
 
 
 def resume(
+    context: typer.Context,
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="Its folder, such as people.assay.run.")
     ],
@@ -53,6 +54,13 @@ def resume(
     job = Job.kept(record.command, run)
     masked = job.is_secret
     job = replace(job, table=given_again(job.table, table, what="table", is_masked=masked))
+    given_test = context.get_parameter_source("test")
+    if job.test is None and given_test is not None and given_test.name == "COMMANDLINE":
+        raise UserError(
+            "it was begun without a test table",
+            where=run,
+            fix="Leave --test out, or begin anew with 'assay train --fresh --test FILE'",
+        )
     if job.test is not None:
         job = replace(job, test=given_again(job.test, test, what="test", is_masked=masked))
     if job.is_piped:

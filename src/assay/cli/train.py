@@ -123,7 +123,7 @@ def train(
     """Train and test a classifier, write a model file."""
     from assay.cli.choices import make_recipe, open_source
     from assay.cli.cost_file import blaming, read_cost_file
-    from assay.cli.job import Job, carry_out, default_run
+    from assay.cli.job import Job, carry_out, check_run, default_run
     from assay.cli.output import check_destination, check_no_terminal
     from assay.cli.report import check_report
 
@@ -136,6 +136,7 @@ def train(
     else:
         check_destination(path, inputs=(table, test, recipe, cost))
     check_report(report, is_unwanted=no_report, inputs=(table, test, recipe, cost, path))
+    check_run(run, others=(table, test, recipe, cost, report), model=path)
     shortcuts = {
         "target": target,
         "seed": seed,

@@ -289,11 +289,15 @@ def _is_kept(rule: Rule, answered: Interval, accuracy: Interval) -> bool:
 def _abstention_text(told: Mapping[str, Any], rule: Rule) -> str:
     everyone = told["curve"][-1]["accuracy"]["estimate"]
     missed = "" if told["is_met"] else f" {rule} was asked for and is not reached."
-    return (
-        f"A label goes to {_shown(told['answered'])} of the rows and is right in "
-        f"{_shown(told['accuracy'])} of them; with a label for every row {everyone:.3f} "
-        f"are right.{missed}"
+    given = (
+        "No row gets a label"
+        if told["accuracy"]["estimate"] is None
+        else (
+            f"A label goes to {_shown(told['answered'])} of the rows and is right in "
+            f"{_shown(told['accuracy'])} of them"
+        )
     )
+    return f"{given}; with a label for every row {everyone:.3f} are right.{missed}"
 
 
 def _answered_curve(decided: Decided, rows: Resampler) -> list[dict[str, Any]]:

@@ -28,6 +28,10 @@ MAX_NODES = 20_000
 _MAX_NAME = 200
 _MAX_DIMENSIONS = 8
 _NODE_INPUTS = 4_096
+_ALL_INPUTS = 16 * MAX_NODES
+_NODE_ATTRIBUTES = 16
+_ENDS = 16  # inputs or outputs of the graph; assay has three and one
+_NOTES = 4  # opsets or notes of the model; assay has two of each
 _LARGEST = 2**31  # of a dimension
 
 # Numbers of onnx.TensorProto.DataType.
@@ -45,28 +49,28 @@ _MODEL = {
     1: Field("ir_version", VARINT),
     2: Field("producer_name", BYTES),
     7: Field("graph", BYTES),
-    8: Field("opset_import", BYTES, is_repeated=True),
-    14: Field("metadata_props", BYTES, is_repeated=True),
+    8: Field("opset_import", BYTES, most=_NOTES),
+    14: Field("metadata_props", BYTES, most=_NOTES),
 }
 _OPSET = {1: Field("domain", BYTES), 2: Field("version", VARINT)}
 _NOTE = {1: Field("key", BYTES), 2: Field("value", BYTES)}
 _GRAPH = {
-    1: Field("node", BYTES, is_repeated=True),
+    1: Field("node", BYTES, most=MAX_NODES),
     2: Field("name", BYTES),
-    5: Field("initializer", BYTES, is_repeated=True),
-    11: Field("input", BYTES, is_repeated=True),
-    12: Field("output", BYTES, is_repeated=True),
+    5: Field("initializer", BYTES, most=2 * MAX_NODES),
+    11: Field("input", BYTES, most=_ENDS),
+    12: Field("output", BYTES, most=_ENDS),
 }
 _NODE = {
-    1: Field("input", BYTES, is_repeated=True),
+    1: Field("input", BYTES, most=_NODE_INPUTS),
     2: Field("output", BYTES),
     3: Field("name", BYTES),
     4: Field("op_type", BYTES),
-    5: Field("attribute", BYTES, is_repeated=True),
+    5: Field("attribute", BYTES, most=_NODE_ATTRIBUTES),
     7: Field("domain", BYTES),
 }
 _TENSOR = {
-    1: Field("dims", VARINT, is_repeated=True),
+    1: Field("dims", VARINT, most=_MAX_DIMENSIONS),
     2: Field("data_type", VARINT),
     8: Field("name", BYTES),
     9: Field("raw_data", BYTES),
@@ -82,7 +86,7 @@ _INTS, _INTS_TAG, _TYPE_TAG = 8, 8 << 3, 20 << 3
 _VALUE = {1: Field("name", BYTES), 2: Field("type", BYTES)}
 _TYPE = {1: Field("tensor_type", BYTES)}
 _TENSOR_TYPE = {1: Field("elem_type", VARINT), 2: Field("shape", BYTES)}
-_SHAPE = {1: Field("dim", BYTES, is_repeated=True)}
+_SHAPE = {1: Field("dim", BYTES, most=_MAX_DIMENSIONS)}
 _DIMENSION = {1: Field("dim_value", VARINT), 2: Field("dim_param", BYTES)}
 
 
@@ -143,11 +147,9 @@ def read_core(serialised: bytes | memoryview) -> CoreMessage:
     model = read_message(memoryview(serialised), _MODEL)
     _check_versions(model)
     graph = read_message(_required(model, "graph"), _GRAPH)
-    if len(graph["node"]) > MAX_NODES or len(graph["initializer"]) > 2 * MAX_NODES:
-        raise MalformedError(f"the core graph has more than {MAX_NODES} nodes")
     constants = [_tensor(one) for one in graph["initializer"]]
     return CoreMessage(
-        nodes=[_node(one) for one in graph["node"]],
+        nodes=_nodes(graph["node"]),
         constants=_unique(constants),
         inputs=_unique([_value(one) for one in graph["input"]]),
         outputs=_unique([_value(one) for one in graph["output"]]),
@@ -169,10 +171,18 @@ def _check_versions(model: dict[str, Any]) -> None:
             raise MalformedError("the core graph holds a note that assay never writes")
 
 
+def _nodes(messages: list[memoryview]) -> list[Node]:
+    nodes, n_inputs = [], 0
+    for message in messages:
+        nodes.append(_node(message))
+        n_inputs += len(nodes[-1].inputs)
+        if n_inputs > _ALL_INPUTS:
+            raise MalformedError("the core graph has nodes of too many inputs")
+    return nodes
+
+
 def _node(message: memoryview) -> Node:
     found = read_message(message, _NODE)
-    if len(found["input"]) > _NODE_INPUTS:
-        raise MalformedError("the core graph has a node of too many inputs")
     operator, domain = _text(_required(found, "op_type")), _text(found.get("domain", b""))
     if domain != (TREE_DOMAIN if operator == "TreeEnsemble" else ""):
         raise MalformedError(f"the core graph has operators of the domain {domain!r}")
@@ -222,7 +232,7 @@ def _tensor(message: memoryview) -> tuple[str, Tensor]:
     found = read_message(message, _TENSOR)
     element = ELEMENTS.get(found.get("data_type", 0))
     shape = tuple(found["dims"])
-    if element is None or len(shape) > _MAX_DIMENSIONS:
+    if element is None:
         raise MalformedError("the core graph has a constant of another type")
     raw = found.get("raw_data", memoryview(b""))
     n_bytes = prod(shape) * element.itemsize

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assay.derive import check_growth
 from assay.encode.table_encoder import TableEncoder
 from assay.errors import InternalError
 from assay.modelfile.layout import MalformedError
@@ -21,6 +22,9 @@ from assay.schema import ColumnSpec, Kind
 from assay.table import Table
 
 N_ROWS = 8
+MAX_GOLDEN_LETTERS = 1 << 26
+"""Most letters that expressions may make of the golden rows."""
+
 GOLDEN_TOLERANCE = 1e-4  # processors round sums of products differently
 _DATES = [f"{year}-0{1 + idx}-1{idx} 0{idx}:30:00" for idx, year in enumerate(range(1985, 2025, 6))]
 
@@ -73,17 +77,23 @@ class Golden:
 
     @property
     def longest(self) -> int:
-        """Bytes of all text cells of the longest row."""
-        rows = zip(*(column.cells for column in self.columns.values()), strict=True)
-        return max(
-            (sum(len(cell.encode()) for cell in row if isinstance(cell, str)) for row in rows),
-            default=0,
-        )
+        """Bytes of the longest text cell."""
+        cells = (cell for column in self.columns.values() for cell in column.cells)
+        return max((len(cell.encode()) for cell in cells if isinstance(cell, str)), default=0)
 
 
 def _fits(column: GoldenColumn) -> bool:
     wanted = float if column.kind == Kind.NUMERIC else str
     return all(cell is None or isinstance(cell, wanted) for cell in column.cells)
+
+
+def most_cell_bytes(predictor: Predictor) -> int:
+    """Return how long a golden cell may be for what the expressions make of it.
+
+    The bounds of expressions leave room for every number and for the words used here.
+    """
+    growth = check_growth(predictor.preparation.expressions)
+    return int((MAX_GOLDEN_LETTERS / N_ROWS - growth.letters) / max(growth.factor, 1.0))
 
 
 def make_golden(predictor: Predictor, centers: dict[str, list[float]]) -> dict[str, Any]:
@@ -93,9 +103,9 @@ def make_golden(predictor: Predictor, centers: dict[str, list[float]]) -> dict[s
         predictor: The finished predictor.
         centers: For numeric raw columns a few typical values, such as quantiles.
     """
-    columns = {}
+    columns, most_bytes = {}, most_cell_bytes(predictor)
     for position, spec in enumerate(predictor.preparation.raw_schema.columns):
-        cells = _cells(spec, predictor.encoder, centers.get(spec.name, [0.0]))
+        cells = _cells(spec, predictor.encoder, centers.get(spec.name, [0.0]), most_bytes)
         turned = [cells[(idx + position) % len(cells)] for idx in range(N_ROWS - 1)]
         columns[spec.name] = {"kind": str(spec.kind), "cells": [*turned, None]}
     golden = {"columns": columns}
@@ -144,12 +154,16 @@ def check_difference(worst: float) -> None:
         )
 
 
-def _cells(spec: ColumnSpec, encoder: TableEncoder, center: list[float]) -> list[Any]:
+def _cells(
+    spec: ColumnSpec, encoder: TableEncoder, center: list[float], most_bytes: int
+) -> list[Any]:
     if spec.kind == Kind.NUMERIC:
         return [float(value) for value in center] or [0.0]
     if spec.kind == Kind.DATETIME:
         return list(_DATES)
     for feature in encoder.categorical:
         if feature.column == spec.name:
-            return [*feature.levels[: N_ROWS - 2], "a level never seen"]
+            levels = feature.levels[: N_ROWS - 2]
+            short = [level for level in levels if len(level.encode()) <= most_bytes]
+            return [*short, "a level never seen"]
     return ["some words", "Other, Mr. Some Words", "1"]

@@ -32,7 +32,7 @@ from assay.modelfile.rebuild import rebuild
 from assay.version import __version__
 
 # What parts raise that are sealed and hashed but not what this release writes.
-_NOT_AS_WRITTEN = (
+NOT_AS_WRITTEN = (
     ArithmeticError,
     AttributeError,
     InternalError,
@@ -102,7 +102,7 @@ def open_bytes(data: bytes, *, where: str) -> OpenedModel:
     try:
         contents, core = rebuild(parts, where=where)
         worst = differs_by(contents.predictor, contents.golden)
-    except _NOT_AS_WRITTEN as error:
+    except NOT_AS_WRITTEN as error:
         raise _unfit(where, manifest, error) from None
     if not worst <= GOLDEN_TOLERANCE:
         raise UserError(

@@ -24,12 +24,12 @@ class Field(NamedTuple):
     Attributes:
         name: Its name in the schema.
         wire: How it is written: `VARINT`, `BYTES` or `FIXED32`.
-        is_repeated: Whether it may occur more than once.
+        most: How often it may occur; a field of more than one is read as a list.
     """
 
     name: str
     wire: int
-    is_repeated: bool = False
+    most: int = 1
 
 
 def read_message(message: memoryview, known: Mapping[int, Field]) -> dict[str, Any]:
@@ -44,18 +44,23 @@ def read_message(message: memoryview, known: Mapping[int, Field]) -> dict[str, A
         fields that are absent are left out.
 
     Raises:
-        MalformedError: Cut off, an unknown field, or one twice that occurs once.
+        MalformedError: Cut off, an unknown field, or one too often. Fields are counted as
+            they are read, so that what is refused was never held.
 
     Example:
         >>> read_message(memoryview(b"\x08\x96\x01"), {1: Field("a", VARINT)})
         {'a': 150}
     """
-    found: dict[str, Any] = {field.name: [] for field in known.values() if field.is_repeated}
+    found: dict[str, Any] = {field.name: [] for field in known.values() if field.most > 1}
     for number, wire, value in iterate_fields(message):
         field = known.get(number)
         if field is None or field.wire != wire:
             raise MalformedError(f"the core graph holds field {number}, which assay never writes")
-        if field.is_repeated:
+        if field.most > 1:
+            if len(found[field.name]) == field.most:
+                raise MalformedError(
+                    f"the core graph holds {field.name} more than {field.most} times"
+                )
             found[field.name].append(value)
         elif field.name in found:
             raise MalformedError(f"the core graph holds the field {field.name} twice")

@@ -22,16 +22,13 @@ from assay.encode.text import MAX_BUCKETS
 from assay.ledger import Entry, Ledger
 from assay.modelfile import layout
 from assay.modelfile.core_check import CoreFacts, array_widths, check_core
-from assay.modelfile.golden import Golden
+from assay.modelfile.golden import Golden, most_cell_bytes
 from assay.modelfile.layout import MalformedError, ModelContents
 from assay.modelfile.plain import check_type, parse_json
 from assay.predict import Predictor, Preparation
 from assay.recipe import Recipe
 from assay.reference import ColumnReference, PredictionReference, Reference
 from assay.schema import ColumnSpec, Schema
-
-MAX_GOLDEN_LETTERS = 1 << 26
-"""Most letters that expressions may make of the golden rows."""
 
 _MAX_NGRAMS = 65_535
 
@@ -50,7 +47,18 @@ class _Described:
 
 
 def rebuild(parts: Mapping[str, memoryview], *, where: str) -> tuple[ModelContents, CoreFacts]:
-    """Return what a model file holds, and what its core graph is made of.
+    """Return what a model file holds, ready to predict, and what its core graph is made of.
+
+    Args and errors: as `read_parts`.
+    """
+    contents, facts = read_parts(parts, where=where)
+    predictor = contents.predictor
+    core = CoreGraph(predictor.graph, largest=facts.largest)  # last: other code reads it
+    return replace(contents, predictor=predictor.loaded(core, predictor.decisions)), facts
+
+
+def read_parts(parts: Mapping[str, memoryview], *, where: str) -> tuple[ModelContents, CoreFacts]:
+    """Check the parts of a model file, each and against the others.
 
     Args:
         parts: By name; see `layout.PARTS`.
@@ -77,8 +85,7 @@ def rebuild(parts: Mapping[str, memoryview], *, where: str) -> tuple[ModelConten
         golden=golden.to_dict(),
         reference=_reference(parts, predictor.preparation.raw_schema, predictor.target.n_classes),
     )
-    core = CoreGraph(predictor.graph, largest=facts.largest)  # last: other code reads it
-    return replace(contents, predictor=predictor.loaded(core, predictor.decisions)), facts
+    return contents, facts
 
 
 def _described(parts: Mapping[str, memoryview]) -> _Described:
@@ -197,9 +204,7 @@ def _check_golden(golden: Golden, predictor: Predictor) -> None:
     proba = np.array(golden.probabilities, dtype=np.float64)
     if proba.ndim != 2 or proba.shape[1] != predictor.target.n_classes:
         raise MalformedError("the golden rows are of other classes")
-    growth = check_growth(predictor.preparation.expressions)
-    letters = len(proba) * (growth.factor * golden.longest + growth.letters)
-    if letters > MAX_GOLDEN_LETTERS:
+    if golden.longest > most_cell_bytes(predictor):
         raise MalformedError("the golden rows are too long for the expressions")
 
 

@@ -1,6 +1,7 @@
 """Write a model file: parts, their hashes, the seal; whole or not at all."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors.numpy import save
@@ -9,10 +10,10 @@ from assay.errors import InternalError
 from assay.files import atomic_write
 from assay.modelfile import layout
 from assay.modelfile.archive import write_archive
-from assay.modelfile.core_check import array_widths, check_core
 from assay.modelfile.golden import check_difference, differs_by
-from assay.modelfile.layout import MalformedError, ModelContents, to_json
-from assay.predict import Predictor
+from assay.modelfile.layout import ModelContents, to_json
+from assay.modelfile.load import NOT_AS_WRITTEN
+from assay.modelfile.rebuild import read_parts
 from assay.version import __version__
 
 
@@ -33,11 +34,15 @@ def save_model(path: str | Path, contents: ModelContents) -> None:
 
 
 def pack(contents: ModelContents) -> bytes:
-    """Return the bytes of a model file; equal contents give equal bytes."""
-    _check_graph(contents.predictor)
+    """Return the bytes of a model file; equal contents give equal bytes.
+
+    Raises:
+        InternalError: They could not be opened again.
+    """
     parts = _parts(contents)
     if tuple(parts) not in (layout.PARTS, tuple(layout.required())):
         raise InternalError("the parts of the model file do not fit its layout")
+    _check_parts(parts)
     manifest = {
         "format": layout.FORMAT,
         "format_version": layout.FORMAT_VERSION,
@@ -50,16 +55,12 @@ def pack(contents: ModelContents) -> bytes:
     return write_archive({layout.MANIFEST: to_json(manifest), **parts})
 
 
-def _check_graph(predictor: Predictor) -> None:
-    """Write no core graph that `load` would refuse."""
+def _check_parts(parts: Mapping[str, bytes]) -> None:
+    """Write no model that `load` would refuse: its own checks read the parts."""
     try:
-        check_core(
-            predictor.graph,
-            array_widths(predictor.encoder),
-            n_classes=predictor.target.n_classes,
-        )
-    except MalformedError as error:
-        raise InternalError(f"the model could not be opened again: {error}") from None
+        read_parts({name: memoryview(part) for name, part in parts.items()}, where="the model")
+    except NOT_AS_WRITTEN as error:
+        raise InternalError(f"the model could not be opened again: {error}") from error
 
 
 def _parts(contents: ModelContents) -> dict[str, bytes]:

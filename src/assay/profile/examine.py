@@ -21,6 +21,7 @@ from assay.profile.times import find_times
 from assay.schema import Schema
 
 
+@np.errstate(all="ignore")  # sums and widths of cells near 1e308 are infinite
 def examine(
     frame: pl.DataFrame,
     schema: Schema,

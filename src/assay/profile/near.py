@@ -1,7 +1,7 @@
 """Rows alike but for a little noise in one or two numbers, and of different classes.
 
-Such rows are measured twice, or entered twice, and labelled differently: no model can
-tell them apart by much more than luck.
+Such rows are measured twice, or entered twice, and labelled differently: they are hard to
+tell apart.
 """
 
 import itertools
@@ -14,7 +14,8 @@ from assay.profile.copies import cell_hashes, has_room
 from assay.profile.finding import ROWS, Finding
 from assay.profile.rows import Column, Floats, Ints, Mask, Rows
 
-_NEAR = 0.01  # of the range of the middle nine tenths of a column
+_NEAR = 0.01  # of the range of a column, see `_spread`
+_LEAST_TURNED = 0.1  # of the pairs have their classes the other way round, or an order tells them
 _LEAST_VALUES = 20
 _LEAST_SHARE = 0.01  # of the rows that the values of a noisy column are at least
 _MOST_SINGLE, _MOST_PAIRED = 24, 8  # columns tried alone, and two by two
@@ -38,7 +39,9 @@ def find_near_conflicts(rows: Rows) -> list[Finding]:
 
     Rows that agree in all columns but one or two count as near copies when those differ
     by at most 1 % of the column's range, and when most rows that so agree do: otherwise
-    they agree by chance, or the column tells them apart.
+    they agree by chance, or the column tells them apart. So it does where the larger
+    number nearly always has the same class, as on both sides of a threshold, or before and
+    after a turn within each of many sessions.
 
     Args:
         rows: With classes.
@@ -101,16 +104,41 @@ def _n_torn(rest: np.ndarray, chosen: Sequence[Column], y: Ints) -> int:
     agrees = rest[order[1:]] == rest[order[:-1]]
     is_torn = agrees & _is_near(values, order) & (y[order[1:]] != y[order[:-1]])
     is_torn &= ~_is_equal(values, order)
-    places = np.flatnonzero(is_torn)
-    return len(np.unique(np.concatenate([order[places], order[places + 1]])))
+    at = np.flatnonzero(is_torn)
+    left, right = order[at], order[at + 1]
+    if any(_is_told(numbers[right] - numbers[left], y[right] - y[left]) for numbers in values):
+        return 0
+    return len(np.unique(np.concatenate([left, right])))
+
+
+def _is_told(rise: Floats, class_rise: Ints) -> bool:
+    """Whether the larger number of a pair nearly always has the later class, or the earlier.
+
+    Args:
+        rise: Of the number from the first row of each pair to the second, (P,).
+        class_rise: Of the class index, (P,).
+    """
+    turn = np.sign(rise) * np.sign(class_rise)
+    n_rising, n_falling = int(np.count_nonzero(turn > 0)), int(np.count_nonzero(turn < 0))
+    n_told = n_rising + n_falling
+    return n_told >= _LEAST_ROWS // 2 and min(n_rising, n_falling) < _LEAST_TURNED * n_told
 
 
 def _spread(numbers: Floats) -> float:
+    """Return the range that numbers spread over, 0 where that cannot be told.
+
+    It is that of the middle nine tenths, unless half of the different numbers crowd in
+    less than a quarter of it, as beside a few huge ones: then it is four times theirs.
+    """
     known = numbers[~np.isnan(numbers)]
-    if not len(known):
+    distinct = np.unique(known)
+    if len(distinct) < 2:
         return 0.0
     low, high = np.quantile(known, [0.05, 0.95])
-    return float(high - low) if np.isfinite(high - low) else 0.0
+    half = len(distinct) // 2
+    narrowest = np.min(distinct[half:] - distinct[:-half])
+    spread = min(float(high - low), 4 * float(narrowest))
+    return spread if np.isfinite(spread) else 0.0
 
 
 def _is_near(values: Sequence[Floats], order: Ints) -> Mask:
@@ -139,6 +167,6 @@ def _described(noise: _Noise, rows: Rows) -> Finding:
         "medium" if share >= _MEDIUM and len(noise.names) == 1 else "low",
         noise.names[0] if len(noise.names) == 1 else ROWS,
         f"{noise.n_torn} rows equal a row of another class in every column but {names}, where "
-        "they differ by less than 1 % of the range: no model can tell them apart",
+        "they differ by at most 1 % of the range: they are hard to tell apart",
         f"{share:.2%} of {rows.n_looked_at} rows looked at",
     )

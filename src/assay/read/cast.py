@@ -13,6 +13,7 @@ from contextvars import ContextVar
 import polars as pl
 
 from assay.errors import UserError, did_you_mean
+from assay.read.cells import json_text
 from assay.read.dates import find_date_format, parse_dates
 from assay.read.numbers import parse_numbers
 from assay.read.wording import counted, quoted
@@ -132,28 +133,27 @@ def strip_missing(series: pl.Series, missing: Collection[str]) -> pl.Series:
 def plain_series(series: pl.Series) -> pl.Series:
     """Reduce a column to String, Boolean, numbers or a temporal type.
 
-    Categories become String, decimals Float64, durations seconds, lists and
-    structures JSON text, bytes text (hexadecimal where they are not UTF-8).
+    Categories become String, decimals Float64, durations seconds, lists, maps and
+    structures JSON text, bytes text (hexadecimal where they are not UTF-8), types
+    of other libraries what they are stored as, and anything else its text.
     """
     dtype = series.dtype
+    if isinstance(dtype, pl.datatypes.BaseExtension):
+        return plain_series(series.ext.storage())
     if isinstance(dtype, pl.Categorical | pl.Enum) or dtype == pl.Null:
         return series.cast(pl.String)
     if isinstance(dtype, pl.Decimal):
         return series.cast(pl.Float64)
     if isinstance(dtype, pl.Duration):
         return series.dt.total_microseconds().cast(pl.Float64) / 1e6
-    if isinstance(dtype, pl.Struct):
-        return series.struct.json_encode().set(series.is_null(), None)
-    if isinstance(dtype, pl.List | pl.Array):
-        packed = series.to_frame("value").select(pl.struct("value")).to_series()
-        text = packed.struct.json_encode().str.strip_prefix('{"value":').str.strip_suffix("}")
-        return text.set(series.is_null(), None).alias(series.name)
+    if dtype.is_nested():
+        return _json_texts(series)
     if dtype == pl.Binary:
         return _decoded(series)
-    if dtype == pl.Object:
-        values = [None if value is None else str(value) for value in series.to_list()]
-        return pl.Series(series.name, values, dtype=pl.String)
-    return series
+    if _is_plain(dtype):
+        return series
+    values = [None if value is None else str(value) for value in series.to_list()]
+    return pl.Series(series.name, values, dtype=pl.String)
 
 
 def as_text(series: pl.Series) -> pl.Series:
@@ -173,6 +173,31 @@ def as_text(series: pl.Series) -> pl.Series:
     if dtype == pl.Time:
         return series.dt.strftime("%H:%M:%S%.f")
     return series.cast(pl.String)
+
+
+def _is_plain(dtype: pl.DataType) -> bool:
+    is_text = dtype in (pl.String, pl.Boolean, pl.Null)
+    return is_text or dtype.is_numeric() or dtype.is_temporal()
+
+
+def _json_texts(series: pl.Series) -> pl.Series:
+    if not _is_encodable(series.dtype):
+        texts = [None if value is None else json_text(value) for value in series.to_list()]
+        return pl.Series(series.name, texts, dtype=pl.String)
+    if isinstance(series.dtype, pl.Struct):
+        return series.struct.json_encode().set(series.is_null(), None)
+    packed = series.to_frame("value").select(pl.struct("value")).to_series()
+    text = packed.struct.json_encode().str.strip_prefix('{"value":').str.strip_suffix("}")
+    return text.set(series.is_null(), None).alias(series.name)
+
+
+def _is_encodable(dtype: pl.DataType) -> bool:
+    """Whether Polars writes such cells as JSON: it panics at bytes inside."""
+    if isinstance(dtype, pl.Struct):
+        return all(_is_encodable(field.dtype) for field in dtype.fields)  # type: ignore[arg-type]
+    if isinstance(dtype, pl.List | pl.Array):
+        return _is_encodable(dtype.inner)  # type: ignore[arg-type]
+    return _is_plain(dtype) or isinstance(dtype, pl.Categorical | pl.Enum)
 
 
 def _decoded(series: pl.Series) -> pl.Series:

@@ -178,8 +178,30 @@ def _text_of(value: object) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="backslashreplace")
     if isinstance(value, list | tuple | dict):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+        return json_text(value)
     return str(value)
+
+
+def json_text(value: object) -> str:
+    r"""Write a nested cell as JSON; bytes in it as text, hexadecimal where they are not UTF-8.
+
+    Example:
+        >>> json_text({"bytes": b"ab", "n": [1, None], "raw": b"\xff"})
+        '{"bytes":"ab","n":[1,null],"raw":"ff"}'
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_inner_text)
+    except TypeError:  # a key that JSON has no way to write
+        return str(value)
+
+
+def _inner_text(value: object) -> str:
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
 
 
 def _is_missing(value: object) -> bool:

@@ -1,6 +1,7 @@
 """Files that know their columns: Parquet and Arrow."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -12,6 +13,10 @@ from assay.read.content import Content
 from assay.read.frames import tidy_frame
 from assay.read.parquet_sizes import check_columns_declared, check_parquet_sizes
 from assay.table import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _FOOTER_ELEMENTS = 1_000_000  # what the library allows by itself
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
@@ -43,6 +48,8 @@ def read_parquet(content: Content, caps: Caps, ledger: Ledger) -> Table:
         ):
             names, metadata = list(file.schema_arrow.names), file.metadata
             check_unique(names, content.name)
+            _check_types(file.schema_arrow, content.name)
+            _check_no_interval(file.schema, content.name)
             caps.check_cells(metadata.num_rows, len(names), content.name)
             check_parquet_sizes(content, file, caps)
     except (pa.ArrowException, OSError, ValueError, IndexError) as error:
@@ -74,6 +81,7 @@ def read_arrow(content: Content, caps: Caps, ledger: Ledger) -> Table:
             reader = opener(stream)
             check_unique(list(reader.schema.names), content.name)
             caps.check_columns(len(reader.schema.names), content.name)
+            _check_types(reader.schema, content.name)
             frame = pl.from_arrow(reader.read_all())
     except (pa.ArrowException, *POLARS_ERRORS, IndexError) as error:
         raise damaged("Arrow", content, error) from None
@@ -107,6 +115,47 @@ def check_unique(names: list[str], where: str) -> None:
     if twice:
         shown = ", ".join(repr(name) for name in twice[:8])
         raise UserError(f"more than one column is named {shown}", where=where, fix="Rename them")
+
+
+def _check_types(schema: "pa.Schema", where: str) -> None:
+    """Refuse types that Polars does not know: it panics, and tells of it by itself."""
+    for field in schema:
+        unknown = _unknown_type(field.type)
+        if unknown is not None:
+            raise _not_read(field.name, str(unknown), where)
+
+
+def _check_no_interval(schema: "pq.ParquetSchema", where: str) -> None:
+    """Refuse what PyArrow takes for bytes, and Polars does not know."""
+    for at in range(len(schema)):
+        if schema.column(at).converted_type == "INTERVAL":
+            raise _not_read(schema.column(at).path, "interval", where)
+
+
+def _not_read(column: str, dtype: str, where: str) -> UserError:
+    return UserError(
+        f"column {column!r} is of type {dtype}, which is not read",
+        where=where,
+        fix="Leave the column out, or write it as numbers or text",
+    )
+
+
+def _unknown_type(dtype: "pa.DataType") -> "pa.DataType | None":
+    """Return the first type that Polars does not know, in a type or inside it."""
+    from pyarrow import types
+
+    refusals = (
+        *(types.is_decimal256, types.is_run_end_encoded, types.is_interval, types.is_union),
+        *(types.is_list_view, types.is_large_list_view),
+    )
+    if any(is_refused(dtype) for is_refused in refusals):
+        return dtype
+    if types.is_dictionary(dtype):
+        return _unknown_type(dtype.value_type)
+    if hasattr(dtype, "storage_type"):
+        return _unknown_type(dtype.storage_type)
+    inner = (_unknown_type(dtype.field(at).type) for at in range(dtype.num_fields))
+    return next((found for found in inner if found is not None), None)
 
 
 def damaged(what: str, content: Content, error: BaseException) -> UserError:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from assay.amounts import size_text
 from assay.errors import UserError, did_you_mean
+from assay.read.caps import Caps
 
 _CHUNK_BYTES = 1 << 20
 
@@ -88,18 +90,53 @@ class Content:
         return self.path if self.path is not None else self.data or b""
 
 
-def open_path(path: Path) -> Content:
+class Pipe:
+    """Bytes that flow once: read as far as a recipe allows, and kept to be read again.
+
+    Args:
+        stream: Where they come from.
+        name: How messages call it.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._kept, self._is_whole = io.BytesIO(), False
+
+    def read(self, caps: Caps) -> bytes:
+        """Return all bytes.
+
+        Args:
+            caps: How many there may be; one piece more is read at the most.
+
+        Raises:
+            UserError: There are more.
+        """
+        while not self._is_whole and self._kept.tell() <= caps.max_bytes:
+            piece = self._stream.read(_CHUNK_BYTES)
+            self._kept.write(piece)
+            self._is_whole = not piece
+        if self._kept.tell() > caps.max_bytes:
+            raise UserError(
+                f"it holds more than {size_text(caps.max_bytes)}",
+                where=self._name,
+                fix=caps.fix(2 * caps.max_bytes),
+            )
+        return self._kept.getvalue()
+
+
+def open_path(path: Path, caps: Caps) -> Content:
     """Find a file and make sure that it can be read.
 
     Args:
-        path: A file; a pipe is read into memory.
+        path: A file; a pipe or a device is read into memory.
+        caps: How much of a pipe is read at the most.
 
     Returns:
         Its content, not yet read.
 
     Raises:
         UserError: There is no such file (the nearest name is offered), it is a
-            folder, it is empty, or reading is not allowed.
+            folder, it is empty, reading is not allowed, or a pipe gives too much.
     """
     try:
         if path.is_dir():
@@ -107,7 +144,7 @@ def open_path(path: Path) -> Content:
         if not path.exists():
             raise UserError("there is no such file", where=str(path), fix=_nearest(path))
         with path.open("rb") as stream:
-            data = None if path.is_file() else stream.read()
+            data = None if path.is_file() else Pipe(stream, path.name).read(caps)
             is_empty = not data if data is not None else not stream.read(1)
     except OSError as error:
         raise _cannot_read(str(path), error) from None
@@ -125,6 +162,21 @@ def from_bytes(data: bytes, name: str) -> Content:
     if not data:
         raise UserError("there is nothing to read: 0 bytes", where=name)
     return Content(name=name, data=data)
+
+
+def on_disk(content: Content, what: str) -> Path:
+    """Return the file of a database, which is opened by its path.
+
+    Raises:
+        UserError: The bytes are in memory.
+    """
+    if content.path is None:
+        raise UserError(
+            f"a {what} database must be a file on disk, not compressed or piped",
+            where=content.name,
+            fix="Save it to a file first",
+        )
+    return content.path
 
 
 def _nearest(path: Path) -> str | None:

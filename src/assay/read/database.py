@@ -15,7 +15,7 @@ from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
 from assay.read.caps import caps_of
-from assay.read.content import open_path
+from assay.read.content import on_disk, open_path
 from assay.read.database_files import needs_package, read_duckdb, read_sqlite, refused
 from assay.read.frames import tidy_frame
 from assay.read.secrets import check_password, mask_password, without_secrets
@@ -51,8 +51,8 @@ def read_url(url: str, recipe: ReadRecipe, ledger: Ledger) -> Table:
     scheme = match.group(1).lower().partition("+")[0]
     path = file_of_url(url)
     if path is not None:
-        open_path(path)
-        reader = read_sqlite if scheme == "sqlite" else read_duckdb
+        what, reader = ("SQLite", read_sqlite) if scheme == "sqlite" else ("DuckDB", read_duckdb)
+        path = on_disk(open_path(path, caps_of(recipe)), what)
         return reader(path, recipe, ledger)
     if scheme not in _SCHEMES:
         raise UserError(

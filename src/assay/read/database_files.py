@@ -7,6 +7,7 @@ recipe may hold a query: neither may write, see another file, or take all memory
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import quote
 
 import polars as pl
 
+from assay.amounts import size_text
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
@@ -29,6 +31,7 @@ _SELECT = "Write a SELECT"
 _STEPS = 10_000  # of SQLite between two looks at the clock
 _MOST_TEXT_BYTES = 1 << 27  # of one cell, and
 _LEAST_TEXT_BYTES = 1 << 16  # however many columns share the memory
+_WAL = b"\x02\x02"  # in the header: changes go to a second file first
 _MAY = {
     sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_READ,
@@ -54,9 +57,8 @@ def read_sqlite(path: Path, recipe: ReadRecipe, ledger: Ledger) -> Table:
     """
     _check_whole(path)
     caps = caps_of(recipe)
-    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
     try:
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
+        with _unchanged(path) as mode, closing(_connect(path, mode)) as connection:
             deadline_s = time.monotonic() + caps.max_time_s
             _bind(connection, caps, deadline_s)
             query = recipe.sql or _only_table(_sqlite_tables(connection), path.name)
@@ -95,7 +97,7 @@ def read_duckdb(path: Path, recipe: ReadRecipe, ledger: Ledger) -> Table:
             relation = connection.sql(query)
             if relation is None:
                 raise UserError("the query returns no table", where=path.name, fix=_SELECT)
-            _check_names(list(relation.columns), path.name)
+            _check_names(list(relation.columns), path.name, caps)
             frame = _collect(relation, path.name, caps)
     except duckdb.InterruptException:
         raise _too_slow(path.name, recipe) from None
@@ -131,6 +133,35 @@ def _bind(connection: sqlite3.Connection, caps: Caps, deadline_s: float) -> None
     connection.set_progress_handler(lambda: time.monotonic() > deadline_s, _STEPS)
 
 
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True)
+
+
+@contextmanager
+def _unchanged(path: Path) -> Iterator[str]:
+    """Give how to open a file so that it is left as it is, and see that it stayed so.
+
+    In the mode of write-ahead logs SQLite leaves two files beside the one it reads,
+    unless told that nobody writes; this is believed where there is no log.
+    """
+    whole = path.resolve()
+    log = whole.with_name(f"{whole.name}-wal")
+    with whole.open("rb") as stream:
+        has_mode = stream.read(20)[18:] == _WAL
+    if not has_mode or log.exists():
+        yield "mode=ro"
+        return
+    before = whole.stat()
+    yield "mode=ro&immutable=1"
+    now = whole.stat()
+    if log.exists() or (before.st_mtime_ns, before.st_size) != (now.st_mtime_ns, now.st_size):
+        raise UserError(
+            "another program wrote to the database while it was read",
+            where=path.name,
+            fix="Read it again",
+        )
+
+
 def _judge(action: int, _first: str | None, second: str | None, *_: object) -> int:
     is_harmless = action in _MAY and (second or "").lower() not in _MAY_NOT_CALL
     return sqlite3.SQLITE_OK if is_harmless else sqlite3.SQLITE_DENY
@@ -149,6 +180,13 @@ def _sqlite_error(error: Exception, where: str, recipe: ReadRecipe) -> UserError
         return _too_slow(where, recipe)
     if code == "SQLITE_AUTH":
         return refused("a query may only read", where, recipe)
+    if code == "SQLITE_TOOBIG":
+        return UserError(
+            "the table holds a text or a row that is too large",
+            where=where,
+            fix="Leave it out with read.sql, or allow more with read.max_bytes "
+            f"(of one text {size_text(_MOST_TEXT_BYTES)} at the most)",
+        )
     return refused(str(error), where, recipe)
 
 
@@ -253,11 +291,12 @@ def _only_table(tables: list[str], where: str) -> str:
     )
 
 
-def _check_names(names: list[str], where: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+def _check_names(names: list[str], where: str, caps: Caps) -> None:
+    caps.check_columns(len(names), where)
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise UserError(
-            f"the query names more than one column {twice[0]!r}",
+            f"the query names more than one column {min(twice)!r}",
             where=where,
             fix="Rename one with AS",
         )
@@ -267,7 +306,7 @@ def _fetch(cursor: sqlite3.Cursor, where: str, caps: Caps, ledger: Ledger) -> pl
     if cursor.description is None:
         raise UserError("the query returns no table", where=where, fix=_SELECT)
     names = [str(item[0]) for item in cursor.description]
-    _check_names(names, where)
+    _check_names(names, where, caps)
     columns: list[list[Any]] = [[] for _ in names]
     rows: list[tuple[Any, ...]] = []
     n_bytes = 0

@@ -292,13 +292,19 @@ def _judge(rejects: _Rejects, n_good: int, recipe: ReadRecipe, where: str) -> No
     share = rejects.n_rows / n_rows
     if share > recipe.max_bad_rows or not n_good:
         line, why, text = rejects.listed[0]
-        allowed = math.floor(share * 1000 + 1) / 1000
         verb = "does" if rejects.n_rows == 1 else "do"
         raise UserError(
             f"{why}: {text[:80]!r}; {rejects.n_rows} of {counted(n_rows, 'row')} {verb} not fit",
             where=f"{where}, line {line}",
-            fix=f"Correct the rows, or set them aside with read.max_bad_rows = {allowed}",
+            fix=_advice(share),
         )
+
+
+def _advice(bad_share: float) -> str:
+    allowed = math.floor(bad_share * 1000 + 1) / 1000
+    if allowed >= 1:  # no share that can be allowed
+        return "Correct the rows, or set read.separator, read.quote or read.header"
+    return f"Correct the rows, or set them aside with read.max_bad_rows = {allowed}"
 
 
 def _tell(rejects: _Rejects, dialect: Dialect, where: str, ledger: Ledger) -> None:

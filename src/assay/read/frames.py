@@ -99,7 +99,8 @@ def without_patterns(table: Table, ledger: Ledger) -> Table:
     found = [name for name in table.names if name == "*" or name[:1] + name[-1:] == "^$"]
     if not found:
         return table
-    renamed = [f"({name})" if name in found else name for name in table.names]
+    odd = set(found)
+    renamed = [f"({name})" if name in odd else name for name in table.names]
     _check_names(renamed, table.source)
     for name in found:
         why = "its name would stand for other columns"

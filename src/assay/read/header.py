@@ -143,7 +143,8 @@ def _has_header(
 
 def _are_known(first: list[str], names: tuple[str, ...], n_cells: int) -> bool:
     """Whether most of a first row are names that are expected, in whatever order."""
-    n_known = sum(cell.strip() in names for cell in first)
+    known = set(names)
+    n_known = sum(cell.strip() in known for cell in first)
     return len(first) == n_cells and 2 * n_known > n_cells
 
 
@@ -179,7 +180,7 @@ def _named(header: list[str], n_cells: int, rows: list[list[str]], where: str) -
             cells, notes = ["row_name", *cells], (("column named row_name", why, "read.names"),)
     elif len(cells) != n_cells:
         raise _unfit_header(cells, n_cells, where)
-    empty = [at for at, cell in enumerate(cells) if not cell and at > 0]
+    empty = [at for at, cell in enumerate(cells) if not cell]
     for at in empty:
         cells[at] = f"column_{at + 1}"
     for at in empty[:_MAX_NOTES]:

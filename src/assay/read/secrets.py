@@ -8,7 +8,9 @@ from assay.errors import UserError
 _USER_AND_PASSWORD = re.compile(r"(://[^:/@]*):.*@", re.DOTALL)
 _OF_USER = re.compile(r"://[^:/@]*:(.*)@", re.DOTALL)
 _NAMED = re.compile(
-    r"([?&;][^=&;]*(?:pass|pwd|secret|token|key|credential)[^=&;]*=)([^&;]*)", re.IGNORECASE
+    r"([?&;][^=&;]*(?:pass|pwd|secret|token|key|credential|auth|signature|"
+    r"(?<![a-z])sig(?![a-z]))[^=&;]*=)([^&;]*)",
+    re.IGNORECASE,
 )
 _NO_USERS = re.compile(r"^(https?://)[^/@]*@", re.IGNORECASE)  # what stands there is a token
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
-from assay.read.caps import caps_of
+from assay.read.caps import Caps, caps_of
 from assay.read.columnar import read_arrow, read_parquet
 from assay.read.compressed import compression_of, decompress
-from assay.read.content import Content, from_bytes, open_path
+from assay.read.content import Content, Pipe, from_bytes, on_disk, open_path
 from assay.read.database import is_url, read_url
 from assay.read.database_files import read_duckdb, read_sqlite
 from assay.read.delimited import read_delimited
@@ -80,6 +80,36 @@ class NamedBytes:
     name: str
 
 
+class StandardInput(NamedBytes):
+    """Standard input, which flows once: read when it is known how much of it is allowed.
+
+    Raises:
+        UserError: It is closed.
+    """
+
+    name = "standard input"
+
+    def __init__(self) -> None:
+        if sys.stdin is None:
+            raise UserError("it is closed", where=self.name, fix="Give a file")
+        self._pipe, self._caps = Pipe(sys.stdin.buffer, self.name), caps_of(ReadRecipe())
+
+    @property
+    def data(self) -> bytes:
+        """All of its bytes."""
+        with _reading(self.name):
+            return self._pipe.read(self._caps)
+
+    def within(self, caps: Caps) -> bytes:
+        """Return all of its bytes; these are the caps of `data` from now on.
+
+        Raises:
+            UserError: They are more than the caps allow, or cannot be read.
+        """
+        self._caps = caps
+        return self.data
+
+
 def read_table(
     source: object, recipe: ReadRecipe, ledger: Ledger, *, allow_empty: bool = False
 ) -> Table:
@@ -115,25 +145,13 @@ def read_table(
 def _read(source: object, recipe: ReadRecipe, ledger: Ledger, *, allow_empty: bool) -> Table:
     if isinstance(source, str) and is_url(source):
         return read_url(source, recipe, ledger)
-    content = _content_of(source)
+    content = _content_of(source, caps_of(recipe))
     if content is None:
         table = read_frame(source, ledger)
         caps_of(recipe).check_columns(table.frame.width, table.source)
         return table
     with _reading(content.name):
         return _read_content(content, recipe, ledger, allow_empty=allow_empty)
-
-
-def standard_input() -> NamedBytes:
-    """Read all of standard input, which can be done only once.
-
-    Raises:
-        UserError: It is closed.
-    """
-    if sys.stdin is None:
-        raise UserError("it is closed", where="standard input", fix="Give a file")
-    with _reading("standard input"):
-        return NamedBytes(sys.stdin.buffer.read(), "standard input")
 
 
 @contextlib.contextmanager
@@ -149,17 +167,19 @@ def _reading(name: str) -> Iterator[None]:
         raise UserError("memory ran out while reading", where=name, fix=fix) from None
 
 
-def _content_of(source: object) -> Content | None:
+def _content_of(source: object, caps: Caps) -> Content | None:
     """Return the bytes of a source that has some, or None."""
     if isinstance(source, str) and source == "-":
-        source = standard_input()
+        source = StandardInput()
+    if isinstance(source, StandardInput):
+        return from_bytes(source.within(caps), source.name)
     if isinstance(source, bytes | bytearray | memoryview):
         source = NamedBytes(bytes(source), "bytes")
     if isinstance(source, NamedBytes):
         return from_bytes(source.data, source.name)
     if isinstance(source, str) and not source:
         raise UserError("the path is empty", fix="Give the path of a table")
-    return open_path(Path(source)) if isinstance(source, str | Path) else None
+    return open_path(Path(source), caps) if isinstance(source, str | Path) else None
 
 
 def _read_content(
@@ -197,9 +217,9 @@ def _read_by_magic(
     if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         return read_arrow(content, caps, ledger)
     if head.startswith(b"SQLite format 3\0"):
-        return read_sqlite(_on_disk(content, "SQLite"), recipe, ledger)
+        return read_sqlite(on_disk(content, "SQLite"), recipe, ledger)
     if head[8:12] == b"DUCK":
-        return read_duckdb(_on_disk(content, "DuckDB"), recipe, ledger)
+        return read_duckdb(on_disk(content, "DuckDB"), recipe, ledger)
     if head.startswith(b"PK\x03\x04"):
         check_workbook(content, caps)
         return read_excel(content, recipe, ledger)
@@ -212,16 +232,6 @@ def _is_json(content: Content, head: bytes) -> bool:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     begins_so = start[:1] in (b"[", b"{") and content.extension not in _TEXT_EXTENSIONS
     return begins_so or content.extension in (".json", ".jsonl", ".ndjson")
-
-
-def _on_disk(content: Content, what: str) -> Path:
-    if content.path is None:
-        raise UserError(
-            f"a {what} database must be a file on disk, not compressed or piped",
-            where=content.name,
-            fix="Save it to a file first",
-        )
-    return content.path
 
 
 def _check_not_foreign(content: Content, head: bytes) -> None:

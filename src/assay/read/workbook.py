@@ -1,17 +1,15 @@
 """Workbooks: one sheet of an Excel or OpenDocument file.
 
-Both are zip archives of XML. What they unpack to is counted, and how far a sheet reaches,
-before the reader meets them: one cell in the last corner of a sheet, or one cell repeated,
-makes a table of 17,000,000,000.
+Both are zip archives of XML. What they unpack to is counted, and how far a sheet reaches
+(`workbook_sizes`), before the reader meets them.
 """
 
 import io
-import re
+import logging
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from itertools import chain
 from typing import BinaryIO
 
 import polars as pl
@@ -23,18 +21,21 @@ from assay.read.caps import Caps, caps_of
 from assay.read.columnar import POLARS_ERRORS, check_unique, damaged, table_of
 from assay.read.content import Content
 from assay.read.wording import counted
+from assay.read.workbook_sizes import (
+    SheetSigns,
+    excel_sizes,
+    open_document_cells,
+    plain_excel_sizes,
+    text_lengths,
+)
 from assay.table import Table
 
 _PIECE_BYTES = 1 << 20
 _LOCAL_HEAD = struct.Struct("<26xHH")  # lengths of name and extra field, APPNOTE 4.3.7
-_LONGEST_PART_BYTES = 1 << 26
 _BYTES_PER_CELL = 24  # as the reader keeps them
-_STRINGS = "xl/sharedStrings.xml"
-_TEXT_END = b"</si>"
-_CELL = re.compile(rb"<(?:\w+:)?c\s[^<]*?\br\s*=\s*[\"']([A-Za-z]{1,3})([0-9]{1,7})")
-_ROW = re.compile(rb"<(?:\w+:)?row\s[^<]*?\br\s*=\s*[\"']([0-9]{1,7})")
-_SHARED = re.compile(rb"\bt\s*=\s*[\"']s[\"'][^<]*<(?:\w+:)?v\b[^<]*?>\s*([0-9]{1,9})")
-_REPEATED = re.compile(rb"number-(columns|rows)-repeated\s*=\s*[\"']([0-9]{1,9})")
+_STRINGS = "xl/sharedstrings.xml"
+# Tells of each column without cells, in words that are no news: it is in the ledger as empty.
+logging.getLogger("fastexcel.types.dtype").setLevel(logging.ERROR)
 
 
 def read_excel(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Table:
@@ -59,8 +60,8 @@ def read_excel(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Table:
         ) from None
     try:
         sheets = fastexcel.read_excel(content.read()).sheet_names
-    except (fastexcel.FastExcelError, ValueError) as error:
-        raise damaged("Excel", content, error) from None
+    except BaseException as error:
+        raise _unreadable(content, error) from None
     sheet = recipe.sheet or sheets[0]
     if sheet not in sheets:
         raise UserError(
@@ -73,8 +74,6 @@ def read_excel(content: Content, recipe: ReadRecipe, ledger: Ledger) -> Table:
 
 
 def _sheet_frame(content: Content, sheet: str) -> pl.DataFrame:
-    import fastexcel
-
     try:
         header = pl.read_excel(
             io.BytesIO(content.read()),
@@ -89,8 +88,8 @@ def _sheet_frame(content: Content, sheet: str) -> pl.DataFrame:
             engine="calamine",
             infer_schema_length=None,
         )
-    except (fastexcel.FastExcelError, *POLARS_ERRORS) as error:
-        raise damaged("Excel", content, error) from None
+    except BaseException as error:
+        raise _unreadable(content, error) from None
     cells = [str(cell).strip() for cell in header.row(0) if cell is not None]
     check_unique(cells, content.name)
     names = {
@@ -101,29 +100,51 @@ def _sheet_frame(content: Content, sheet: str) -> pl.DataFrame:
     return frame.rename(names)
 
 
+def _unreadable(content: Content, error: BaseException) -> BaseException:
+    """Return what to say of a workbook that is not read, or the error where that is none."""
+    import fastexcel
+
+    is_panic = type(error).__name__ == "PanicException"  # of no library that could be imported
+    is_known = isinstance(error, (fastexcel.FastExcelError, *POLARS_ERRORS))
+    return damaged("Excel", content, error) if is_panic or is_known else error
+
+
 def check_workbook(content: Content, caps: Caps) -> None:
     """Refuse a zip archive that is no workbook, or one that would fill the memory.
 
     Raises:
-        UserError: It is another archive, damaged, encrypted, or larger than the caps allow.
+        UserError: It is another archive, damaged, encrypted, binary (.xlsb), or larger
+            than the caps allow.
     """
     try:
         with content.open() as stream, zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
-            names = [member.filename for member in members]
-            is_excel = any(name.startswith("xl/") for name in names)
-            if not is_excel and "content.xml" not in names:
+            names = [_plain_name(member) for member in members]
+            if not any(name.startswith("xl/") or name == "content.xml" for name in names):
+                shown = ", ".join(member.filename for member in members[:4])
                 raise UserError(
-                    f"this is a zip archive of {counted(len(names), 'file')} "
-                    f"({', '.join(names[:4])})",
+                    f"this is a zip archive of {counted(len(names), 'file')} ({shown})",
                     where=content.name,
                     fix="Unpack it and give the table inside",
                 )
+            if any(name.endswith("workbook.bin") for name in names):
+                raise UserError(
+                    "binary workbooks (.xlsb) are not read",
+                    where=content.name,
+                    fix="Save it as .xlsx or CSV",
+                )
+            if len(set(names)) < len(names):
+                raise ValueError("it holds two parts of one name")
             _check_members(stream, members, content.name, caps)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, struct.error) as error:
         raise UserError(
             f"the zip file is truncated or damaged: {error}", where=content.name
         ) from None
+
+
+def _plain_name(member: zipfile.ZipInfo) -> str:
+    """Return the name as the reader compares it."""
+    return member.filename.lower().replace("\\", "/")
 
 
 def _check_members(
@@ -132,22 +153,27 @@ def _check_members(
     declared = sum(member.file_size for member in members)
     caps.check_bytes(declared, where, what="the workbook declares")
     n_bytes = 0
+    kinds: list[tuple[zipfile.ZipInfo, SheetSigns]] = []
     lengths: list[int] = []
-    for member in sorted(members, key=lambda one: one.filename != _STRINGS):  # its texts first
-        reach = _Reach(lengths)
-        for piece in chain(_unpacked(stream, member), [b""]):
+    for member in members:
+        signs = SheetSigns()
+        for piece in _unpacked(stream, member):
             n_bytes += len(piece)
             caps.check_bytes(n_bytes, where, what="the workbook holds")
-            if member.filename == _STRINGS:
-                texts = reach.whole_of(piece, _TEXT_END).split(_TEXT_END)
-                lengths.extend(len(text) for text in texts if text)
-            elif member.filename.startswith("xl/worksheets/"):
-                reach.follow(piece)
-            elif member.filename == "content.xml":
-                reach.follow_open_document(piece)
-        what = f"{member.filename} reaches over {reach.n_cells:,} cells, which take"
-        caps.check_bytes(reach.n_cells * _BYTES_PER_CELL, where, what=what)
-        caps.check_bytes(reach.n_text_bytes, where, what="the texts of the cells take")
+            signs.look_at(piece)
+        kinds.append((member, signs))
+        if _plain_name(member) == _STRINGS:
+            lengths = text_lengths(_unpacked(stream, member))
+    for member, signs in kinds:
+        n_cells = n_text_bytes = 0
+        if signs.is_excel:
+            sizes = plain_excel_sizes(_unpacked(stream, member), lengths)
+            n_cells, n_text_bytes = sizes or excel_sizes(_unpacked(stream, member), lengths)
+        if signs.is_open_document:
+            n_cells = max(n_cells, open_document_cells(_unpacked(stream, member)))
+        what = f"{member.filename} reaches over {n_cells:,} cells, which take"
+        caps.check_bytes(n_cells * _BYTES_PER_CELL, where, what=what)
+        caps.check_bytes(n_text_bytes, where, what="the texts of the cells take")
 
 
 def _unpacked(stream: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -166,52 +192,3 @@ def _unpacked(stream: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
             packed = unpacker.unconsumed_tail
         if unpacker is None:
             yield packed
-
-
-class _Reach:
-    """How far the cells of a sheet reach, and what their texts take."""
-
-    def __init__(self, lengths: list[int]) -> None:
-        self.n_text_bytes = 0
-        self._lengths = lengths  # of the texts that cells refer to by number
-        self._rest = b""
-        self._last_row = self._last_column = 0
-        self._repeated_cells = 0
-        self._row_repeats = 1
-
-    @property
-    def n_cells(self) -> int:
-        """Cells of the smallest table that holds all."""
-        return max(self._last_row * self._last_column, self._repeated_cells)
-
-    def whole_of(self, piece: bytes, end: bytes) -> bytes:
-        """Return what is known up to the last `end`, and keep the rest for the next piece."""
-        known = self._rest + piece
-        cut = known.rfind(end) if piece else len(known)
-        self._rest = known[max(cut, 0) :]
-        if len(self._rest) > _LONGEST_PART_BYTES:
-            raise ValueError("a cell is longer than 64 MiB")
-        return known[: max(cut, 0)]
-
-    def follow(self, piece: bytes) -> None:
-        """Look at the cells of an Excel sheet; an empty piece ends it."""
-        known = self.whole_of(piece, b"</")
-        rows = [int(row) for row in _ROW.findall(known)]
-        for letters, row in set(_CELL.findall(known)):
-            column = 0
-            for letter in letters.upper():
-                column = 26 * column + letter - 64
-            self._last_column = max(self._last_column, column)
-            rows.append(int(row))
-        self._last_row = max([self._last_row, *rows])
-        for number in map(int, _SHARED.findall(known)):
-            self.n_text_bytes += self._lengths[number] if number < len(self._lengths) else 0
-
-    def follow_open_document(self, piece: bytes) -> None:
-        """Look at the cells of an OpenDocument sheet, where one may stand for many."""
-        for tag in self.whole_of(piece, b"<").split(b">"):
-            repeats = {name: int(count) for name, count in _REPEATED.findall(tag)}
-            if b"<table:table-row" in tag:
-                self._row_repeats = repeats.get(b"rows", 1)
-            elif b"<table:table-cell" in tag and b"value" in tag:
-                self._repeated_cells += self._row_repeats * repeats.get(b"columns", 1)

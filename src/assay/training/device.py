@@ -1,7 +1,7 @@
 """Where and in which precision to compute."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 
@@ -29,6 +29,37 @@ def choose_device(name: str) -> torch.device:
             fix=f"Present: {', '.join(present)}",
         )
     return torch.device(name)
+
+
+def count_threads() -> dict[str, int]:
+    """Return how many threads sums are shared by: those of PyTorch and of NumPy's products.
+
+    Each share is rounded by itself, so that last bits depend on these numbers. Those of
+    scikit-learn's loops do not count, for its fits run on one thread each.
+    """
+    from threadpoolctl import threadpool_info
+
+    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return {"torch": torch.get_num_threads(), "blas": max(blas, default=1)}
+
+
+@contextlib.contextmanager
+def on_threads(counts: Mapping[str, int]) -> Iterator[None]:
+    """Compute on so many threads, however many processors there are, and set them back.
+
+    Args:
+        counts: As `count_threads` returned them.
+    """
+    import scipy.linalg  # noqa: F401  (a BLAS of its own, which is limited only once it is there)
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(counts["torch"])
+    try:
+        with threadpool_limits(limits=counts["blas"], user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

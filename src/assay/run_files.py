@@ -1,0 +1,143 @@
+"""The files in a run's folder: which of them are the run's own, and how they go.
+
+Comes in: a folder that somebody named. Goes out: what it holds of a run, or a refusal. A
+file is never taken for one of assay's by its name alone where no record stands beside it.
+"""
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import UserError
+from assay.state_file import is_state, peek_document
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+LOCK, RECIPE, RUN, STATE = "lock", "recipe.toml", "run", ".state"
+_OVER = "over"  # the record of a run that is being removed
+_RECORDS = (RUN, _OVER, "settings", "table", "test")
+_DECISIONS = "budget-"
+_WORK = ("logistic", "boosting", "training")
+_PARTIAL = re.compile(r"\.(.+)\.\d+\.[0-9a-f]{8}\.part")  # what `atomic_write` is writing
+
+
+def is_work(name: str) -> bool:
+    """Whether a state of that name holds work, rather than what the run was begun with.
+
+    Example:
+        >>> is_work("training"), is_work("settings"), is_work("budget-plan")
+        (True, False, False)
+    """
+    return name not in _RECORDS and not name.startswith(_DECISIONS)
+
+
+def work_in(folder: Path) -> list[str]:
+    """Return the names of the states that hold work, sorted."""
+    names = (entry.name for entry in _own(folder) if entry.name.endswith(STATE))
+    return sorted(name for name in (one.removesuffix(STATE) for one in names) if is_work(name))
+
+
+def record_of(folder: Path) -> dict[str, Any] | None:
+    """Return what is recorded of a run, also of one that is half removed; None for no run."""
+    for name in (RUN, _OVER):
+        place = folder / f"{name}{STATE}"
+        if place.is_file() and is_state(place):
+            document = peek_document(place).get("document")
+            return document if isinstance(document, dict) else {}
+    return None
+
+
+def check_own(folder: Path) -> None:
+    """Refuse a folder that holds anything but a run, before it is touched.
+
+    Raises:
+        UserError: It holds a file of someone else.
+    """
+    if record_of(folder) is not None:
+        return  # what others have put there since stays there
+    own = {entry.name for entry in _own(folder)}
+    others = sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
+    if others:
+        raise UserError(
+            f"is not the folder of a run: it holds {others[0]!r}",
+            where=str(folder),
+            fix="Give a new or empty folder with --run",
+        )
+
+
+def check_recorded(folder: Path) -> None:
+    """Refuse work without a record: somebody's hours, though nobody can go on with them.
+
+    Raises:
+        UserError: There is such work.
+    """
+    work = work_in(folder)
+    if work and record_of(folder) is None:
+        raise UserError(
+            f"holds work ({', '.join(work)}), but its record {RUN}{STATE} is gone",
+            where=str(folder),
+            fix="Put it back, or begin anew (--fresh)",
+        )
+
+
+def clear(folder: Path) -> None:
+    """Remove all files of a run but the lock.
+
+    The record takes another name first and goes last: whenever this is cut short, the next
+    process knows that the run is over, and that what is left belonged to it.
+    """
+    over = folder / f"{_OVER}{STATE}"
+    own = [entry for entry in _own(folder) if entry.name not in (LOCK, f"{RUN}{STATE}", over.name)]
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(folder / f"{RUN}{STATE}", over)
+    for entry in (*own, over):
+        with contextlib.suppress(OSError):
+            entry.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process was writing."""
+    for entry in _own(folder):
+        if _PARTIAL.fullmatch(entry.name):
+            with contextlib.suppress(OSError):
+                entry.unlink(missing_ok=True)
+
+
+def let_go(lock: "BaseFileLock", folder: Path, *, is_made: bool) -> None:
+    """Take away the lock, and the folder if it was made for the run.
+
+    The file goes while it is held, or another process could lock it in between and work on
+    under a name that the next one finds free.
+    """
+    if sys.platform == "win32":  # an open file stays there
+        lock.release()
+    with contextlib.suppress(OSError):
+        (folder / LOCK).unlink(missing_ok=True)
+        if is_made:
+            folder.rmdir()  # fails if anyone has put a file there
+    lock.release()
+
+
+def _own(folder: Path) -> Iterator[Path]:
+    """Yield the files of a run."""
+    is_run = record_of(folder) is not None
+    for entry in sorted(folder.iterdir()):
+        partial = _PARTIAL.fullmatch(entry.name)
+        name = partial[1] if partial else entry.name
+        stem = name.removesuffix(STATE)
+        is_known = stem != name and (stem in (*_RECORDS, *_WORK) or stem.startswith(_DECISIONS))
+        if partial:
+            is_own = is_known or (is_run and (name == RECIPE or stem != name))
+        elif name == LOCK:
+            is_own = is_run or (entry.is_file() and entry.stat().st_size == 0)
+        elif stem != name:
+            is_own = entry.is_file() and ((is_run and is_known) or is_state(entry))
+        else:
+            is_own = is_run and name == RECIPE
+        if is_own:
+            yield entry
