@@ -10,7 +10,7 @@ import pytest
 from assay import Model, load
 from assay.cli.cost_file import read_cost_file
 from assay.decide import Decisions, Sets, Threshold
-from assay.errors import UserError
+from assay.errors import InternalError, UserError
 from assay.modelfile import load_model
 from assay.rules import Rule
 
@@ -299,6 +299,12 @@ def test_a_model_file_keeps_its_decisions(deciding, tmp_path):
 
 def test_decisions_between_other_classes_are_damage(model, tmp_path):
     path = tmp_path / "m.assay"
-    with_decisions(model, Decisions(("plum", "pear"))).save(path)
+    wrong = with_decisions(model, Decisions(("plum", "pear")))
+    with pytest.raises(InternalError, match="decisions are between other classes"):
+        wrong.save(path)
+    assert not path.exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assay.modelfile.save._check_parts", lambda parts: None)
+        wrong.save(path)
     with pytest.raises(UserError, match=r"damaged: .*decisions are between other classes"):
         load(path)

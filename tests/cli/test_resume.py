@@ -293,7 +293,6 @@ def test_killed_and_terminated_trainings_go_on_to_the_same_files(run, start, tmp
     whole = tmp_path / "whole" / "m.assay"
     whole.parent.mkdir()
     assert run(*arguments("mixed", table, whole, n_epochs=60)).status == 0
-    environment = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
     for number, reached, status in (
         (signal.SIGKILL, "logistic.state", -9),
         (signal.SIGKILL, "training.state", -9),
@@ -302,7 +301,7 @@ def test_killed_and_terminated_trainings_go_on_to_the_same_files(run, start, tmp
         model = tmp_path / f"{reached}{status}" / "m.assay"
         model.parent.mkdir()
         command = arguments("mixed", table, model, n_epochs=60)
-        process = start(*command, env=environment, stderr=subprocess.PIPE)
+        process = start(*command, stderr=subprocess.PIPE)
         wait_for(Path(f"{model}.run") / reached, process)
         os.kill(process.pid, number)
         told = process.communicate(timeout=60)[1].decode()
