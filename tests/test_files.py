@@ -70,16 +70,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
         "except UserError as error:\n"
         "    print(error)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "a.bin: cannot write: File too large" in done.stdout
+    assert "a.bin: cannot write: File too large" in printed_by(program, tmp_path)
     assert os.listdir(tmp_path) == []
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1000
 
@@ -234,19 +225,19 @@ def test_a_folder_and_a_file_that_one_may_not_write_are_one_line():
             (folder / part / "a").chmod(0o444)
             (folder / part).chmod(mode)
         folder.chmod(0o755)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        lines = done.stdout.splitlines()
-        assert len(lines) == 2, done
+        lines = printed_by(program, folder).splitlines()
+        assert len(lines) == 2, lines
         assert all("protected against writing" in line for line in lines)
         for part in ("shut", "open"):
             assert os.listdir(folder / part) == ["a"]
             assert (folder / part / "a").read_bytes() == b"old"
             (folder / part).chmod(0o755)
+
+
+def printed_by(program, folder):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout

@@ -3,6 +3,8 @@
 A child process feeds the function, another starts where it crashed, until the time is up.
 """
 
+import argparse
+import importlib
 import os
 import re
 import resource
@@ -14,6 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from claims import Claims
 
 TIMEOUT_S = 5
 """An input that takes longer hangs."""
@@ -40,6 +44,68 @@ class Found:
     n_inputs: int = 0
     peak_mb: int = 0
     faults: list[tuple[Path, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a script fuzzes.
+
+    Attributes:
+        script: The script itself; a child of it is called with "--child".
+        told: Its docstring.
+        target: Module with `feed(data)`, `seeds()` and `CORPUS`, a folder that is kept.
+        packages: Names of packages whose branches guide the fuzzer.
+        most_corpus_bytes: Largest corpus that is kept.
+        most_input_bytes: Longest input.
+    """
+
+    script: Path
+    told: str
+    target: str
+    packages: tuple[str, ...]
+    most_corpus_bytes: int
+    most_input_bytes: int
+
+
+def run(suite: Suite) -> int:
+    """Be the script: fuzz, and tell what was found; return the exit status."""
+    if sys.argv[1:2] == ["--child"]:
+
+        def load() -> Callable[[bytes], None]:
+            feed: Callable[[bytes], None] = importlib.import_module(suite.target).feed
+            return feed
+
+        run_child(load, suite.packages, max_len=suite.most_input_bytes)
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--keep", action="store_true")
+    own, others = parser.parse_known_args()
+    claims = Claims(suite.script.stem, suite.told.partition("\n")[0], others)
+    if not is_there():
+        print("atheris is not installed: pip install -c constraints.txt -e '.[fuzz]'")
+        return 1
+    target = importlib.import_module(suite.target)
+    work = Path(tempfile.mkdtemp(prefix=f"{suite.script.stem}_"))
+    starts = [write_all(target.seeds(), work / "seeds")]
+    if target.CORPUS.is_dir():
+        starts.append(target.CORPUS)
+    minutes = own.minutes * claims.share
+    found = fuzz(suite.script, starts, work, minutes=minutes, seed=claims.seed)
+    for file, reason in found.faults:
+        print(f"  {file}: {reason}")
+    claims.tell(
+        f"no crash, nothing above {TIMEOUT_S} s or {MEMORY_MB} MB",
+        kept=found.n_inputs - len(found.faults),
+        of=found.n_inputs,
+        minutes=round(minutes, 2),
+        peak_MB=found.peak_mb,
+    )
+    if own.keep:
+        folders = [found.corpus, *starts]
+        keep(suite.script, folders, target.CORPUS, max_bytes=suite.most_corpus_bytes)
+    if not found.faults:
+        shutil.rmtree(work)
+    return claims.end()
 
 
 def fuzz(script: Path, seeds: Sequence[Path], work: Path, *, minutes: float, seed: int) -> Found:

@@ -361,7 +361,7 @@ def _take(folder: Path) -> "BaseFileLock":
             where=str(folder),
             fix="Wait for it, end it, or choose another folder with --run",
         ) from None
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
         raise UserError(
             f"cannot lock the folder of the run: {getattr(error, 'strerror', None) or error}",
             where=str(folder),

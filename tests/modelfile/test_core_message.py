@@ -225,21 +225,15 @@ def test_a_run_of_integers_of_another_type_is_refused(kind):
 
 
 @pytest.mark.attack
-def test_a_run_of_integers_without_a_type_is_refused():
+@pytest.mark.parametrize(
+    ("field", "why"), [("type", "of several values"), ("name", "without a name")]
+)
+def test_a_run_of_integers_without_a_type_or_name_is_refused(field, why):
     model = graph()
     attribute = helper.make_attribute("perm", [1, 2])
-    attribute.ClearField("type")
+    attribute.ClearField(field)
     with_attribute(model, attribute)
-    refused(model, "of several values")
-
-
-@pytest.mark.attack
-def test_a_run_of_integers_behind_no_name_is_refused():
-    model = graph()
-    attribute = helper.make_attribute("perm", [1, 2])
-    attribute.ClearField("name")
-    with_attribute(model, attribute)
-    refused(model, "without a name")
+    refused(model, why)
 
 
 @pytest.mark.attack

@@ -50,21 +50,19 @@ def test_an_endless_query_of_duckdb_is_stopped(ducks):
 
 @pytest.mark.parametrize("query", databases.QUERIES)
 def test_a_query_of_sqlite_may_only_read(query, people, tmp_path):
-    before = people.read_bytes()
-    other = tmp_path / "other.db"
-    with pytest.raises(UserError, match=r"the database says|no table"):
-        read(people, sql=query.format(other=other))
-    assert people.read_bytes() == before
-    assert not other.exists()
+    check_refused_and_untouched(people, query, tmp_path / "other.db")
 
 
 @pytest.mark.parametrize("query", databases.DUCKDB_QUERIES)
 def test_a_query_of_duckdb_may_only_read(query, ducks, tmp_path):
-    before = ducks.read_bytes()
-    other = tmp_path / "other.csv"
+    check_refused_and_untouched(ducks, query, tmp_path / "other.csv")
+
+
+def check_refused_and_untouched(database, query, other):
+    before = database.read_bytes()
     with pytest.raises(UserError, match=r"the database says|no table"):
-        read(ducks, sql=query.format(other=other))
-    assert ducks.read_bytes() == before
+        read(database, sql=query.format(other=other))
+    assert database.read_bytes() == before
     assert not other.exists()
 
 
