@@ -89,9 +89,10 @@ def main() -> int:
     step_size = N_MEMBERS * BATCH * run.network.widest
     steps, products = [], []
     with computing(recipe.train, torch.device("cpu"), step_size=step_size, seed=0):
-        run.train_epoch(1), bare()  # warm up
+        run.train_epoch(1), run.end_epoch(), bare()  # warm up
         for epoch in range(2, options.rounds + 2):
             steps.append(seconds_per_step(lambda: run.train_epoch(epoch), N_BATCHES))  # noqa: B023
+            run.end_epoch()
             products.append(seconds_per_step(lambda: [bare() for _ in range(N_BATCHES)], N_BATCHES))
     step, product = (statistics.median(times) * 1e3 for times in (steps, products))
     print(

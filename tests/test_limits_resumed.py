@@ -100,7 +100,7 @@ def test_another_pace_after_a_crash_changes_no_decision(tmp_path):
 
 def test_a_training_whose_time_is_over_is_still_judged(tmp_path, monkeypatch):
     attempt(tmp_path / "run", "new", tick_s=0.01, kill_in=3)
-    monkeypatch.setattr("assay.run_folder._earlier_s", lambda path: 19.5)
+    monkeypatch.setattr("assay.run_folder.earlier_s", lambda path: 19.5)
     trained, _ = attempt(tmp_path / "run", "resume", tick_s=0.01)
     assert trained is not None
     assert trained.evaluation["validation"]["n_rows"] == 300

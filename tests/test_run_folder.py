@@ -289,6 +289,62 @@ def test_checkpoints_are_due_by_the_clock_and_seconds_add_up(tmp_path):
     last.remove()
 
 
+def test_checkpoints_take_less_than_a_fiftieth_of_the_time(tmp_path, monkeypatch):
+    clock, write = Clock(), run_folder.write_state
+
+    def slow(*args):
+        write(*args)
+        clock.now_s += 4.0
+
+    monkeypatch.setattr(run_folder, "write_state", slow)
+    run = begin(tmp_path / "r", clock=clock, every_s=60.0)
+
+    def until_due():
+        """Return the seconds until it is time, by steps of one."""
+        began_s = clock.now_s
+        while not run.is_due():
+            clock.now_s += 1.0
+        return clock.now_s - began_s
+
+    run.write("boosting", {}, {})  # no checkpoint of many
+    assert until_due() == 60.0
+    clock.now_s += 2.0  # to take it
+    run.write("training", {}, {})
+    assert until_due() == 50 * (2.0 + 4.0)
+    monkeypatch.setattr(run_folder, "write_state", write)
+    run.write("training", {}, {})
+    assert until_due() == 60.0
+    run.remove()
+
+
+def test_a_run_goes_on_once_all_of_it_is_whole(tmp_path):
+    told = []
+
+    def confirmed():
+        run = begin(tmp_path / "r", start="resume")
+        run.on_going_on = lambda: told.append(run.progress)
+        run.keep("settings", {}, {})
+        if not run.is_resumed:
+            run.write("training", {}, {})
+        try:
+            run.confirmed()
+        finally:
+            run.leave()
+
+    confirmed()
+    assert told == []  # it began
+    confirmed()
+    assert told == [["training"]]
+    for name in ("training", "budget-plan"):
+        place = tmp_path / "r" / f"{name}.state"
+        whole = (tmp_path / "r" / "training.state").read_bytes()
+        place.write_bytes(whole[:-1])
+        with pytest.raises(UserError, match=rf"{name}\.state: the saved state is damaged"):
+            confirmed()
+        place.write_bytes(whole)
+    assert told == [["training"]]
+
+
 @pytest.mark.attack
 def test_a_full_disk_costs_a_checkpoint_and_not_the_training(tmp_path, monkeypatch, caplog):
     run = begin(tmp_path / "r")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from assay import state_file
 from assay.errors import InternalError, UserError
-from assay.state_file import peek_document, read_state, write_state
+from assay.state_file import check_seal, peek_document, read_state, write_state
 
 ARRAYS = {
     "weights": np.arange(6, dtype=np.float32).reshape(2, 3) / 7,
@@ -42,6 +43,8 @@ def test_equal_states_are_equal_bytes(path, tmp_path):
 def test_an_absent_state_is_none(tmp_path):
     assert read_state(tmp_path / "none.state") is None
     assert peek_document(tmp_path / "none.state") == {}
+    with pytest.raises(UserError, match=r"none\.state: cannot read: No such file"):
+        check_seal(tmp_path / "none.state")
 
 
 @pytest.mark.attack
@@ -51,13 +54,26 @@ def test_every_flipped_bit_and_every_truncation_is_refused(path):
         path.write_bytes(whole[:n_kept])
         with pytest.raises(UserError, match="damaged"):
             read_state(path)
+        with pytest.raises(UserError, match="damaged"):
+            check_seal(path)
     for position in range(0, len(whole), 2):
         damaged = bytearray(whole)
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)
         with pytest.raises(UserError, match=r"one\.state: the saved state is damaged"):
             read_state(path)
+        with pytest.raises(UserError, match=r"one\.state: the saved state is damaged"):
+            check_seal(path)
         peek_document(path)  # never raises
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 7, 1 << 20])
+def test_a_seal_is_checked_piece_by_piece(path, monkeypatch, chunk_bytes):
+    monkeypatch.setattr(state_file, "_CHUNK_BYTES", chunk_bytes)
+    check_seal(path)
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(UserError, match="Look it up"):
+        check_seal(path, fix="Look it up")
 
 
 @pytest.mark.attack

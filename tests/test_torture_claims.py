@@ -21,11 +21,20 @@ def claims() -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("kept", "of", "verdict"), [(3, 3, "kept"), (2, 3, "BROKEN"), (0, 0, "BROKEN")]
+    ("share", "kept", "of", "verdict"),
+    [
+        ("1", 3, 3, "kept"),
+        ("1", 2, 3, "BROKEN"),
+        ("1", 0, 0, "BROKEN"),
+        ("0.02", 0, 0, "not tried"),
+        ("0.02", 0, 1, "BROKEN"),
+    ],
 )
-def test_a_promise_is_kept_where_all_of_some_tries_are(claims, kept, of, verdict, tmp_path, capsys):
+def test_a_promise_is_kept_where_all_of_some_tries_are(
+    claims, share, kept, of, verdict, tmp_path, capsys
+):
     out = tmp_path / "figures.jsonl"
-    told = claims.Claims("suite", "What it does.", ["--out", str(out)])
+    told = claims.Claims("suite", "What it does.", ["--out", str(out), "--share", share])
     told.tell("holds", kept=3, of=3)
     told.tell("nothing breaks", kept=kept, of=of, slowest_s=2)
     assert told.end() == (verdict == "BROKEN")

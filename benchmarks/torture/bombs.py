@@ -25,7 +25,7 @@ N_DAMAGED = 400
 N_WIDE = 100_000
 TOO_WIDE = 1_000_000
 LIMIT_S = 5.0
-MOST_BYTES = 1.5 * CAP_BYTES
+MOST_BYTES = 1.1 * CAP_BYTES
 HANG_S = 600
 # Of this process alone: what `getrusage` tells includes its parent's peak before the start.
 PEAK = """
@@ -37,6 +37,7 @@ READ = (
     PEAK
     + """
 import json, sys, time
+import pyarrow.parquet  # a library takes its memory whatever it reads
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
@@ -88,7 +89,7 @@ def test_bombs(claims: Claims, folder: Path) -> None:
     claims.tell("a bomb of four times the cap is refused in one line", kept=n_refused, of=n)
     claims.tell("within 5 s", kept=n_soon, of=n, slowest_s=round(slowest_s, 2))
     figure = round(largest_bytes / 1e6)
-    claims.tell("within 1.5 times the cap of 200 MB", kept=n_small, of=n, largest_mb=figure)
+    claims.tell("within 1.1 times the cap of 200 MB", kept=n_small, of=n, largest_mb=figure)
 
 
 def parquet_of(n_columns: int) -> bytes:

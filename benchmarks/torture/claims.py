@@ -40,12 +40,16 @@ class Claims:
     def tell(self, promise: str, *, kept: int, of: int, **figures: Any) -> None:
         """Tell how often a promise was kept, and other figures beside it.
 
-        One that nothing was tried of counts as broken.
+        One that nothing was tried of counts as broken, but where only a share is run.
         """
         self._found.append({"promise": promise, "kept": kept, "of": of, **figures})
         more = "".join(f", {name.replace('_', ' ')} {value}" for name, value in figures.items())
-        verdict = "kept  " if kept == of > 0 else "BROKEN"
+        verdict = "BROKEN" if self._is_broken(kept, of) else "kept  " if of else "not tried"
         print(f"{verdict} {kept} of {of}  {promise}{more}", flush=True)
+
+    def _is_broken(self, kept: int, of: int) -> bool:
+        is_spared = of == 0 and self.share < 1.0
+        return not (kept == of > 0 or is_spared)
 
     def end(self) -> int:
         """Write the figures; return the exit status: 1 where a promise was broken."""
@@ -61,4 +65,4 @@ class Claims:
         if self._out is not None:
             with self._out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(found) + "\n")
-        return int(any(not one["kept"] == one["of"] > 0 for one in self._found))
+        return int(any(self._is_broken(one["kept"], one["of"]) for one in self._found))

@@ -1,12 +1,14 @@
 """Kill trainings at random moments, go on with each, and compare the model files.
 
     python benchmarks/torture/kill_training.py [--share 0.05] [--seed 0] [--jobs 2] [--out FILE]
+        [--signal KILL]
 
 Each training has networks, boosting, logistic regression and their blend. It is killed at
 a moment drawn evenly from the time that the uninterrupted training takes; some are killed
 again while they go on. Then it goes on to the end, by `assay resume`, or by the first
 command with `--resume` where it was killed before it had a folder. The model file, the
-report and its twins have to be those of the uninterrupted training, byte for byte.
+report and its twins have to be those of the uninterrupted training, byte for byte. With
+`--signal INT`, as of Ctrl-C, or TERM, the training may end itself instead.
 """
 
 import argparse
@@ -70,8 +72,8 @@ def finish(child: int) -> int:
     return -1
 
 
-def kill_after(child: int, delay_s: float) -> bool:
-    """Kill a process after a while; return whether it was still at work."""
+def kill_after(child: int, delay_s: float, number: int) -> bool:
+    """Send a process a signal after a while; return whether that ended its work."""
     start_s = time.monotonic()
     while time.monotonic() - start_s < delay_s:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -79,8 +81,8 @@ def kill_after(child: int, delay_s: float) -> bool:
             assert os.waitstatus_to_exitcode(status) == 0, "the training failed by itself"
             return False
         time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    os.kill(child, number)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (-number, 128 + number)
 
 
 def uninterrupted(folder: Path) -> dict[str, float]:
@@ -104,7 +106,9 @@ def next_command(name: str, table: Path, model: Path) -> list[str]:
     return [*arguments(name, table, model), "--resume"]
 
 
-def attempt(idx: int, seed: int, folder: Path, seconds: dict[str, float]) -> dict[str, Any]:
+def attempt(
+    idx: int, seed: int, folder: Path, seconds: dict[str, float], number: int
+) -> dict[str, Any]:
     """Kill one training, go on with it to the end, and tell what became of it."""
     rng = np.random.default_rng([seed, _SEED, idx])
     name = list(TRAININGS)[idx % len(TRAININGS)]
@@ -115,7 +119,8 @@ def attempt(idx: int, seed: int, folder: Path, seconds: dict[str, float]) -> dic
     for share in [1.0, 0.8] if rng.random() < _TWICE else [1.0]:
         while True:  # a training that was faster than the moment drawn is killed another time
             command = next_command(name, table, model)
-            is_killed = kill_after(start(command, log), rng.uniform(0, share * seconds[name]))
+            delay_s = rng.uniform(0, share * seconds[name])
+            is_killed = kill_after(start(command, log), delay_s, number)
             if is_killed or stages:
                 break
             for entry in model.parent.iterdir():
@@ -142,7 +147,7 @@ def attempt(idx: int, seed: int, folder: Path, seconds: dict[str, float]) -> dic
     return found
 
 
-def kill_all(n: int, jobs: int, seed: int, folder: Path) -> list[dict[str, Any]]:
+def kill_all(n: int, jobs: int, seed: int, number: int, folder: Path) -> list[dict[str, Any]]:
     """Kill `n` trainings, `jobs` at a time, each in processes of one thread."""
     seconds, workers = uninterrupted(folder), []
     for job in range(jobs):
@@ -152,7 +157,7 @@ def kill_all(n: int, jobs: int, seed: int, folder: Path) -> list[dict[str, Any]]
             try:
                 with (folder / f"found-{job}").open("w") as file:
                     for idx in range(job, n, jobs):
-                        found = attempt(idx, seed, folder, seconds)
+                        found = attempt(idx, seed, folder, seconds, number)
                         file.write(json.dumps(found) + "\n")
                         file.flush()
                 status = 0
@@ -167,10 +172,12 @@ def kill_all(n: int, jobs: int, seed: int, folder: Path) -> list[dict[str, Any]]
 def main_suite() -> int:
     own = argparse.ArgumentParser(add_help=False)
     own.add_argument("--jobs", type=int, default=2)
+    own.add_argument("--signal", choices=("KILL", "INT", "TERM"), default="KILL")
     given, rest = own.parse_known_args()
     claims = Claims("kill_training", (__doc__ or "").splitlines()[0], rest)
     with tempfile.TemporaryDirectory() as place:
-        found = kill_all(claims.part(N_KILLS), given.jobs, claims.seed, Path(place))
+        number = signal.Signals[f"SIG{given.signal}"]
+        found = kill_all(claims.part(N_KILLS), given.jobs, claims.seed, number, Path(place))
     stages = Counter(stage for one in found for stage in one["stages"])
     n, n_kills = len(found), sum(stages.values())
     claims.tell(

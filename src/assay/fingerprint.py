@@ -21,6 +21,7 @@ from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.read import NamedBytes
 from assay.recipe import Recipe, recipe_changes
+from assay.run_files import MOST_THREADS, POLARS_THREADS, SETTINGS
 from assay.run_folder import RunFolder
 from assay.samples import HeldOutRows, Samples
 from assay.training.device import count_threads, on_threads
@@ -29,8 +30,6 @@ from assay.version import __version__
 _CHUNK_BYTES = 1 << 20
 _CHUNK_ROWS = 1 << 14
 _SHOWN = 60  # letters of a value
-_POOL = "number of Polars' threads"  # which is settled when Polars is loaded
-_MOST_THREADS = 1 << 12
 # What computes, judges or writes: another release of it may round or write otherwise.
 _PACKAGES = ("torch", "numpy", "polars", "scikit-learn", "scipy", "onnx", "onnxruntime")
 
@@ -47,7 +46,7 @@ def settings_of(recipe: Recipe, device: torch.device) -> dict[str, Any]:
         "device": {
             "device": device.type,
             "processor": processor,
-            _POOL: pl.thread_pool_size(),
+            POLARS_THREADS: pl.thread_pool_size(),
         },
         "threads": count_threads(),
     }
@@ -111,7 +110,7 @@ def confirm(run: RunFolder, name: str, now: Mapping[str, Any] | None) -> None:
     if state is None:
         raise _refusal(run, f"the record of its {name} is gone")
     before, after = state[1]["given"], plain["given"]
-    if name == "settings":  # threads are not compared: `on_threads_of` sets them
+    if name == SETTINGS:  # threads are not compared: `on_threads_of` sets them
         before, after = ({**one, "threads": None} for one in (before, after))
     if before is None and after is not None:
         raise _refusal(run, "it was begun without a test table")
@@ -131,13 +130,13 @@ def on_threads_of(run: RunFolder | None) -> Iterator[None]:
     Raises:
         UserError: The record of its settings does not tell how many.
     """
-    state = None if run is None or not run.is_resumed else run.read("settings")
+    state = None if run is None or not run.is_resumed else run.read(SETTINGS)
     if run is None or state is None:
         yield
         return
     counts = state[1]["given"].get("threads")
     if not isinstance(counts, dict) or not all(
-        isinstance(counts.get(name), int) and 0 < counts[name] <= _MOST_THREADS
+        isinstance(counts.get(name), int) and 0 < counts[name] <= MOST_THREADS
         for name in ("torch", "blas")
     ):
         raise _refusal(run, "the record of its settings does not tell the number of threads")
@@ -157,16 +156,16 @@ def _refusal(run: RunFolder, what: str, environment: str = "") -> UserError:
 
 def _environment(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Return what has to be set around the command if nothing else differs; "" otherwise."""
-    if name != "settings" or _POOL not in before["device"]:
+    if name != SETTINGS or POLARS_THREADS not in before["device"]:
         return ""
-    n_threads = before["device"][_POOL]
-    alike = {**now, "device": {**now["device"], _POOL: n_threads}}
+    n_threads = before["device"][POLARS_THREADS]
+    alike = {**now, "device": {**now["device"], POLARS_THREADS: n_threads}}
     return f"POLARS_MAX_THREADS={n_threads}" if alike == before else ""
 
 
 def _difference(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Return in words what differs first, the most telling before the rest."""
-    if name == "settings":
+    if name == SETTINGS:
         for part, default in (("recipe", "the default"), ("release", "none"), ("device", "none")):
             for key in sorted({*before[part], *now[part]}):
                 old, new = (one[part].get(key, default) for one in (before, now))

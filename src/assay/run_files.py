@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 LOCK, RECIPE, RUN, STATE = "lock", "recipe.toml", "run", ".state"
+SETTINGS = "settings"
+POLARS_THREADS = "number of Polars' threads"  # in the settings; settled when Polars is loaded
+MOST_THREADS = 1 << 12
 _OVER = "over"  # the record of a run that is being removed
-_RECORDS = (RUN, _OVER, "settings", "table", "test")
+_RECORDS = (RUN, _OVER, SETTINGS, "table", "test")
 _DECISIONS = "budget-"
 _WORK = ("logistic", "boosting", "training")
 _PARTIAL = re.compile(r"\.(.+)\.\d+\.[0-9a-f]{8}\.part")  # what `atomic_write` is writing
@@ -38,8 +41,13 @@ def is_work(name: str) -> bool:
 
 def work_in(folder: Path) -> list[str]:
     """Return the names of the states that hold work, sorted."""
+    return [name for name in states_in(folder) if is_work(name)]
+
+
+def states_in(folder: Path) -> list[str]:
+    """Return the names of all states of a run, sorted."""
     names = (entry.name for entry in _own(folder) if entry.name.endswith(STATE))
-    return sorted(name for name in (one.removesuffix(STATE) for one in names) if is_work(name))
+    return sorted(name.removesuffix(STATE) for name in names)
 
 
 def record_of(folder: Path) -> dict[str, Any] | None:
@@ -50,6 +58,28 @@ def record_of(folder: Path) -> dict[str, Any] | None:
             document = peek_document(place).get("document")
             return document if isinstance(document, dict) else {}
     return None
+
+
+def progress_of(folder: Path) -> list[str]:
+    """Return the names of the states that somebody could go on with, sorted."""
+    is_begun = (folder / f"{RUN}{STATE}").exists()  # otherwise it was being removed
+    return work_in(folder) if is_begun else []
+
+
+def earlier_s(folder: Path) -> float:
+    """Return the seconds that earlier attempts took, up to the last state they wrote."""
+    documents = (peek_document(entry) for entry in folder.glob(f"*{STATE}"))
+    told = (one.get("elapsed_s") for one in documents)
+    return max((seconds for seconds in told if isinstance(seconds, float)), default=0.0)
+
+
+def polars_threads(folder: Path) -> int | None:
+    """Return with how many threads of Polars a run was begun; None where it does not tell."""
+    found: Any = peek_document(folder / f"{SETTINGS}{STATE}")
+    for key in ("document", "given", "device", POLARS_THREADS):
+        found = found.get(key) if isinstance(found, dict) else None
+    is_number = isinstance(found, int) and not isinstance(found, bool)
+    return found if is_number and 0 < found <= MOST_THREADS else None
 
 
 def check_own(folder: Path) -> None:

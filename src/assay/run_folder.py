@@ -33,13 +33,15 @@ from assay.run_files import (
     check_own,
     check_recorded,
     clear,
+    earlier_s,
     is_work,
     let_go,
+    progress_of,
     record_of,
+    states_in,
     sweep,
-    work_in,
 )
-from assay.state_file import State, peek_document, read_state, write_state
+from assay.state_file import ANEW, State, check_seal, peek_document, read_state, write_state
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -49,6 +51,7 @@ Start = Literal["new", "resume", "fresh"]
 DEFAULT_EVERY_S = 60.0
 ENDING = ".run"  # of the folder beside a model
 
+_REST = 50  # times what a checkpoint took until the next: below 2 % of the time
 _AGAIN = "Remove this file to do its part of the work again, or begin anew (--fresh)"
 _LOG = logging.getLogger("assay")
 
@@ -101,7 +104,7 @@ class RunFolder:
         lock: Held.
         command: What began this attempt, as plain data.
         is_made: Whether the folder was made for the run, and goes with it.
-        every_s: Seconds between checkpoints.
+        every_s: Seconds between checkpoints; more where one takes over 2 % of them.
         start_s: When this attempt began, by `clock`.
         clock: Asked for the time, as `time.monotonic`.
 
@@ -111,7 +114,10 @@ class RunFolder:
         is_hopeless: Whether going on would end in the same mistake.
         is_refused: Whether what was given is not what the run was begun with.
         is_stuck: Whether going on ended in a mistake that the same attempt makes again.
+        on_going_on: Called when it is certain that this attempt goes on with the progress.
     """
+
+    on_going_on: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -128,15 +134,17 @@ class RunFolder:
         self._lock, self._command, self._is_made = lock, command, is_made
         self._every_s, self._start_s, self._clock = every_s, start_s, clock
         self._last_s = clock()
+        self._due_s: float | None = None
+        self._took_s = 0.0  # by the last checkpoint that was due
         self._is_told = False
-        self.earlier_s = _earlier_s(path)
+        self.earlier_s = earlier_s(path)
         self.is_resumed = bool(self.progress)
         self.is_hopeless = self.is_refused = self.is_stuck = self._is_confirmed = False
 
     @property
     def progress(self) -> list[str]:
         """Names of the states that hold work, sorted."""
-        return _progress(self.path)
+        return progress_of(self.path)
 
     def sign(self, command: Mapping[str, Any] | None) -> None:
         """Write down which process is at work, and the command to go on with."""
@@ -144,14 +152,26 @@ class RunFolder:
         self.keep(RUN, {}, document)
 
     def confirmed(self) -> None:
-        """Take note that this attempt is of the training that the folder holds."""
-        self._is_confirmed = True
+        """Take note that this attempt is of the training that the folder holds.
+
+        Raises:
+            UserError: What is kept of it is damaged.
+        """
         if self.is_resumed:
+            for name in states_in(self.path):
+                check_seal(self.path / f"{name}{STATE}", fix=_AGAIN if is_work(name) else ANEW)
             self.sign(self._command)
+            if self.on_going_on is not None:
+                self.on_going_on()
+        self._is_confirmed = True
 
     def is_due(self) -> bool:
         """Whether it is time for a checkpoint."""
-        return self._clock() - self._last_s >= self._every_s
+        now_s = self._clock()
+        if now_s - self._last_s < max(self._every_s, _REST * self._took_s):
+            return False
+        self._due_s = now_s
+        return True
 
     def write(
         self, name: str, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]
@@ -163,10 +183,12 @@ class RunFolder:
         try:
             self.keep(name, arrays, document)
         except UserError as error:
-            self._last_s = self._clock()
             if not self._is_told:
                 _LOG.warning("a checkpoint was not kept, the training goes on: %s", error)
             self._is_told = True
+        self._last_s = self._clock()
+        if self._due_s is not None:  # since then it was taken, from a GPU perhaps, and written
+            self._took_s, self._due_s = self._last_s - self._due_s, None
 
     def keep(
         self, name: str, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]
@@ -187,8 +209,7 @@ class RunFolder:
         Raises:
             UserError: It is damaged.
         """
-        path = self.path / f"{name}{STATE}"
-        found = read_state(path, fix=_AGAIN) if is_work(name) else read_state(path)
+        found = read_state(self.path / f"{name}{STATE}", fix=_AGAIN if is_work(name) else ANEW)
         return None if found is None else (found[0], found[1]["document"])
 
     def note_failure(self, error: UserError) -> None:
@@ -259,9 +280,9 @@ def open_run(
         is_made = is_new or (is_default if record is None else bool(record.get("is_made")))
         if start != "fresh":
             check_recorded(folder)
-        if start == "new" and _progress(folder):
+        if start == "new" and progress_of(folder):
             raise _unfinished(folder, is_command=command is not None)
-        if start == "fresh" or not _progress(folder):
+        if start == "fresh" or not progress_of(folder):
             clear(folder)
         sweep(folder)
         run = RunFolder(
@@ -375,14 +396,3 @@ def _unfinished(folder: Path, *, is_command: bool) -> UserError:
     if not is_command:
         fix = "Go on with resume=True, or remove the folder to begin anew"
     return UserError("holds an unfinished training", where=str(folder), fix=fix)
-
-
-def _progress(folder: Path) -> list[str]:
-    is_begun = (folder / f"{RUN}{STATE}").exists()  # otherwise it was being removed
-    return work_in(folder) if is_begun else []
-
-
-def _earlier_s(folder: Path) -> float:
-    documents = (peek_document(entry) for entry in folder.glob(f"*{STATE}"))
-    told = (one.get("elapsed_s") for one in documents)
-    return max((seconds for seconds in told if isinstance(seconds, float)), default=0.0)

@@ -26,9 +26,10 @@ _NAME = b"assay state 1\n"
 _LENGTH_BYTES = 8
 _ALIGNED = 64
 _DIGEST_BYTES = 32
+_CHUNK_BYTES = 1 << 20
 _KINDS = "biuf"  # truth values, integers, floating-point numbers
 _LONGEST_HEADER = 1 << 28
-_ANEW = "Begin anew (--fresh)"
+ANEW = "Begin anew (--fresh)"
 
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
@@ -62,7 +63,7 @@ def write_state(path: Path, arrays: Mapping[str, np.ndarray], document: Mapping[
         file.write(digest.digest())
 
 
-def read_state(path: Path, *, fix: str = _ANEW) -> State | None:
+def read_state(path: Path, *, fix: str = ANEW) -> State | None:
     """Read a state and compare every byte with its seal.
 
     Args:
@@ -91,6 +92,30 @@ def read_state(path: Path, *, fix: str = _ANEW) -> State | None:
         return _arrays(header["arrays"], data, start), dict(header["document"])
     except _MALFORMED:
         raise _damaged(path, fix) from None
+
+
+def check_seal(path: Path, *, fix: str = ANEW) -> None:
+    """Compare every byte of a state with its seal, and keep none of them.
+
+    Args:
+        path: Where.
+        fix: What to do about a damaged one.
+
+    Raises:
+        UserError: The file is damaged, gone or cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            n_left = os.fstat(file.fileno()).st_size - _DIGEST_BYTES
+            while n_left > 0 and (chunk := file.read(min(n_left, _CHUNK_BYTES))):
+                digest.update(chunk)
+                n_left -= len(chunk)
+            seal = file.read()
+    except OSError as error:
+        raise UserError(f"cannot read: {error.strerror or error}", where=str(path)) from None
+    if digest.digest() != seal:
+        raise _damaged(path, fix)
 
 
 def peek_document(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import time
+import tracemalloc
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ import pytest
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
+from assay.read import json_sizes
 from assay.read.caps import MAX_NESTING, caps_of, nesting, written_bytes
 from assay.read.source import NamedBytes, read_table
 from attacks import bombs
@@ -192,3 +194,63 @@ def test_time_grows_in_step_with_names():
     assert read(text.encode()).columns[0] == "(^c0$)"
     assert read(text.encode(), names=tuple(names)).shape == (2, 40_000)
     assert time.process_time() - start_s < 10
+
+
+@pytest.mark.parametrize("unit", [b"{},", b"[],", b'{"a":1},', b'{"a":[0.25,1000]},', b'"ab",'])
+def test_json_is_refused_by_what_its_values_take(unit):
+    data = b"[" + unit * (2_000_000 // len(unit)) + unit[:-1] + b"]"
+    with pytest.raises(UserError, match=r"once parsed, the JSON takes some .* read\.max_bytes"):
+        read(data, "t.json", max_bytes="5M")
+
+
+def test_one_wide_letter_widens_all_of_a_json_text():
+    data = b'{"a":["' + b"x" * 2_000_000 + b'"]}'
+    assert read(data, "t.json", max_bytes="5M").height == 1
+    with pytest.raises(UserError, match=r"takes some 8 MB, more than 5 MB"):
+        read(data.replace(b"x", "\U0001f600".encode(), 1), "t.json", max_bytes="5M")
+
+
+@pytest.mark.parametrize("escape", ["", '\\"', "\\\\", "[{" * 70, "\\n"])
+def test_quotes_and_escapes_hide_neither_brackets_nor_texts(escape, monkeypatch):
+    monkeypatch.setattr(json_sizes, "_PIECE_BYTES", 3)
+    value = {"a": [f"x{escape}y", 1000.5, None, True], "b": [1, 2, 3, 4]}
+    data = json.dumps(value).encode()
+    json_sizes.check_json_sizes(data, caps_of(ReadRecipe(max_bytes="20K")), "t.json")
+    deep = b'{"a": ' + json.dumps(escape).encode() + b', "b": ' + b"[" * 64 + b"1"
+    with pytest.raises(UserError, match="more than 64 deep"):
+        json_sizes.check_json_sizes(deep, caps_of(ReadRecipe()), "t.json")
+
+
+def test_the_size_of_json_values_is_about_what_python_takes():
+    rows = [{"age": at, "name": f"name {at}", "share": at / 7} for at in range(3000)]
+    tracemalloc.start()
+    kept = json.loads(json.dumps(rows))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(kept) == 3000
+    data = json.dumps(rows).encode()
+    json_sizes.check_json_sizes(data, caps_of(ReadRecipe(max_bytes=str(2 * taken))), "t.json")
+    with pytest.raises(UserError):
+        json_sizes.check_json_sizes(data, caps_of(ReadRecipe(max_bytes=str(taken // 2))), "t.json")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.json", "t.jsonl"])
+def test_every_text_counts_as_it_lies_there(name):
+    with pytest.raises(UserError, match=r"more than 5 MB.*read\.max_bytes"):
+        read(b'{"a": 1}\n' * 700_000, name, max_bytes="5M")
+
+
+def test_cells_of_a_csv_count_though_they_hold_nothing():
+    assert read(b"a,b\n" + b",\n" * 100_000, max_bytes="5M").height == 100_000
+    with pytest.raises(UserError, match=r"its 400,00\d cells take 6 MB, more than 5 MB"):
+        read(b"a,b\n" + b",\n" * 200_000, max_bytes="5M")
+
+
+def test_separators_inside_texts_are_no_cells_of_many_columns():
+    text = b'a,b\n"' + b"," * 900_000 + b'",1\n2,3\n'
+    assert read(text, max_bytes="1M").shape == (2, 2)
+
+
+def test_an_old_workbook_is_refused_before_it_is_opened():
+    with pytest.raises(UserError, match=r"old form \(\.xls\).*Save it as \.xlsx"):
+        read(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 2000, "t.xls")

@@ -204,3 +204,21 @@ def test_long_cells_cost_linear_time(cell):
         join_blanks(one + "\n", '"')
         join_blanks(one + "\n", '"', is_open=True)
     assert time.process_time() - started < 0.1 * 6 * len(cells)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"a",zz,y\n# c\n"q",1,x\n',
+        '"a";zz;y\n// c d\n"q";1;x\n',
+        '"a",zz,y\n"q",1,x\n# two words\n',
+        "'a',zz,y\n# c\n'q',1,x\n",
+    ],
+)
+def test_a_quote_before_a_separator_ends_no_cell_between_blanks(text):
+    assert len(detect_dialect(text, ReadRecipe(), where="a.csv").names) == 3
+
+
+def test_a_quoted_cell_between_blanks_ends_before_a_blank():
+    assert join_blanks('"a b",c "d ""e"" f"\n', '"') == '"a\x1fb",c\x1f"d ""e"" f"\n'
+    assert join_blanks('x "open to the\n', '"') == 'x\x1f"open to the\n'

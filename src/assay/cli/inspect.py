@@ -217,7 +217,8 @@ def _described(spec: "ColumnSpec", n_rows: int) -> dict[str, Any]:
 
 def _example(table: "Table", name: str) -> str | None:
     """Return the first cell that is not empty, as text."""
-    column = table.column(name).drop_nulls()
+    column = table.column(name)
+    column = column.drop_nulls() if column.null_count() else column
     return next((str(cell) for cell in column.head(1000) if str(cell).strip()), None)
 
 

@@ -177,8 +177,9 @@ def carry_out(
     from assay.cli.train import as_document, train_and_save
 
     with _kept(job, recipe, start=start, start_s=start_s) as run:
-        if run is not None and run.is_resumed and not is_quiet:
-            tell(f"goes on with what was kept in {run.path}: {', '.join(run.progress)}")
+        if run is not None and not is_quiet:
+            text = f"goes on with what was kept in {run.path}: {', '.join(run.progress)}"
+            run.on_going_on = lambda: tell(text)
         path = job.output
         model = train_and_save(
             source, recipe, path, test=job.test, is_quiet=is_quiet, start_s=start_s, run=run
@@ -304,21 +305,39 @@ def given_again(kept: str, given: str | None, *, what: str, is_masked: bool) -> 
     return kept
 
 
-def piped_table(run: str) -> "str | NamedBytes":
+def piped_table(run: str, recipe: "Recipe") -> "NamedBytes":
     """Return what standard input holds, for a training whose table came from there.
 
+    Args:
+        run: Folder of the run.
+        recipe: Tells how many bytes are read at the most.
+
     Raises:
-        UserError: Nobody has given it again.
+        UserError: Nobody has given it again, or it is too large.
     """
-    from assay.cli.choices import open_source
+    from assay.read.caps import caps_of
+    from assay.read.source import StandardInput
     from assay.run_folder import resume_command
 
-    is_given = sys.stdin is not None and not sys.stdin.isatty()
-    source = open_source(STANDARD) if is_given else ""
-    if isinstance(source, str) or not source.data:
-        raise UserError(
-            "the table came from standard input and has to be given again",
-            where=run,
-            fix=f"{resume_command(run)} < TABLE",
-        )
-    return source
+    if sys.stdin is not None and not sys.stdin.isatty():
+        source = StandardInput()
+        if source.within(caps_of(recipe.read)):
+            return source
+    raise UserError(
+        "the table came from standard input and has to be given again",
+        where=run,
+        fix=f"{resume_command(run)} < TABLE",
+    )
+
+
+def compute_as_begun(run: str | None) -> None:
+    """Give Polars as many threads as a run was begun with; they are settled when it is loaded.
+
+    Args:
+        run: Folder of the run, if there is one.
+    """
+    from assay.run_files import polars_threads
+
+    n_threads = None if run is None else polars_threads(Path(run))
+    if n_threads is not None and "polars" not in sys.modules:
+        os.environ.setdefault("POLARS_MAX_THREADS", str(n_threads))

@@ -36,7 +36,14 @@ def resume(
     """Go on with a training that was cut short, to the same model file."""
     from dataclasses import replace
 
-    from assay.cli.job import STANDARD, Job, carry_out, given_again, piped_table
+    from assay.cli.job import (
+        STANDARD,
+        Job,
+        carry_out,
+        compute_as_begun,
+        given_again,
+        piped_table,
+    )
     from assay.cli.output import check_destination, check_no_terminal
     from assay.cli.report import check_report
     from assay.errors import UserError
@@ -45,6 +52,7 @@ def resume(
 
     start_s = time.monotonic() - time.process_time()
     record = read_record(run)
+    compute_as_begun(run)
     if record.command is None:
         raise UserError(
             "this training was begun in Python",
@@ -68,8 +76,8 @@ def resume(
     else:
         check_destination(job.output, inputs=(job.table, job.test))
     check_report(job.report, is_unwanted=False, inputs=(job.table, job.test, job.output))
-    source = piped_table(run) if job.table == STANDARD else job.table
     recipe = Recipe.from_toml(record.recipe, where=f"{run}/recipe.toml")
+    source = piped_table(run, recipe) if job.table == STANDARD else job.table
     carry_out(
         job,
         source,

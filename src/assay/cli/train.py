@@ -107,7 +107,11 @@ def train(
     ] = None,
     every: Annotated[
         str,
-        typer.Option("--checkpoint-every", metavar="TIME", help="How often to keep it."),
+        typer.Option(
+            "--checkpoint-every",
+            metavar="TIME",
+            help="How often to keep it; less often where that takes over 2 % of the time.",
+        ),
     ] = "60s",
     is_resumed: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished training, if there is one.")
@@ -123,7 +127,7 @@ def train(
     """Train and test a classifier, write a model file."""
     from assay.cli.choices import make_recipe, open_source
     from assay.cli.cost_file import blaming, read_cost_file
-    from assay.cli.job import Job, carry_out, check_run, default_run
+    from assay.cli.job import Job, carry_out, check_run, compute_as_begun, default_run
     from assay.cli.output import check_destination, check_no_terminal
     from assay.cli.report import check_report
 
@@ -131,6 +135,8 @@ def train(
     time_column, time_budget = which_time(time_column, time_budget)
     start, every_s = which_start(is_resumed=is_resumed, is_fresh=is_fresh), seconds_of(every)
     path = output or model_name(table)
+    if is_resumed:
+        compute_as_begun(run or default_run(table, path))
     if path == _STANDARD_OUTPUT:
         check_no_terminal("A model file")
     else:

@@ -1,6 +1,7 @@
 """Rows that repeat: copies, copies of another class, and rows alike but for one cell."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
@@ -130,8 +131,8 @@ def find_hidden_copies(rows: Rows) -> list[Finding]:
     n_copies = len(total) - len(np.unique(total))
     findings = []
     for column in tried:
-        others = [one for one in rows.columns if one is not column]
-        if not has_room([one.spec.n_unique for one in others], rows.n_rows):
+        others = (one.spec.n_unique for one in rows.columns if one is not column)
+        if not has_room(others, rows.n_rows):
             continue
         rest = total - hashes[column.name]
         n_hidden = len(rest) - len(np.unique(rest)) - n_copies
@@ -146,11 +147,23 @@ def cell_hashes(series: pl.Series) -> np.ndarray:
     """Return a hash of each cell, (N,), uint64, that may be summed over the cells of a row."""
     hashes: np.ndarray = series.to_frame().hash_rows(seed=_SEED).to_numpy()
     # A second round, since sums of one round's hashes would cancel in equal columns.
-    salted = pl.DataFrame({"h": hashes, "n": [series.name] * len(hashes)})
-    return salted.hash_rows(seed=_SEED + 1).to_numpy()
+    name = hashlib.blake2b(series.name.encode(), digest_size=8).digest()
+    return _mixed(hashes ^ np.uint64(int.from_bytes(name, "little")))
 
 
-def has_room(n_values: Sequence[int], n_rows: int, *, times: float = 1000.0) -> bool:
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """Return numbers, (N,), uint64, whose bits each depend on all bits of those given.
+
+    The last step of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom
+    number generators").
+    """
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = numbers ^ (numbers >> np.uint64(31))
+    return mixed
+
+
+def has_room(n_values: Iterable[int], n_rows: int, *, times: float = 1000.0) -> bool:
     """Whether columns of so many values need not repeat by far in `n_rows` rows."""
     room = 1.0
     for n in n_values:

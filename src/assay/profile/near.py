@@ -59,7 +59,8 @@ def find_near_conflicts(rows: Rows) -> list[Finding]:
         total += one
     best: _Noise | None = None
     for chosen in _combinations(noisy):
-        others = [one.spec.n_unique for one in rows.columns if one not in chosen]
+        names = {one.name for one in chosen}
+        others = (one.spec.n_unique for one in rows.columns if one.name not in names)
         if not has_room(others, rows.n_rows, times=_ROOM):
             continue
         rest = total.copy()

@@ -27,7 +27,8 @@ _SHARE_OF_MEMORY = 0.5
 BYTES_PER_CELL = 8
 """What a cell takes at the least."""
 
-_BYTES_PER_TEXT = 16  # what a cell of text takes apart from its letters
+BYTES_PER_TEXT = 16
+"""What a cell of text takes apart from its letters."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +134,11 @@ def written_bytes(series: pl.Series) -> int:
         found = series.drop_nulls().value_counts()
         lengths = found["level"].cast(pl.String).str.len_bytes().cast(pl.Int64)
         n_bytes = (lengths * found["count"].cast(pl.Int64)).sum()
-        return _BYTES_PER_TEXT * len(series) + int(n_bytes or 0)
+        return BYTES_PER_TEXT * len(series) + int(n_bytes or 0)
     if dtype == pl.String:
-        return _BYTES_PER_TEXT * len(series) + int(series.str.len_bytes().sum() or 0)
+        return BYTES_PER_TEXT * len(series) + int(series.str.len_bytes().sum() or 0)
     if dtype == pl.Binary:
-        return _BYTES_PER_TEXT * len(series) + int(series.bin.size().sum() or 0)
+        return BYTES_PER_TEXT * len(series) + int(series.bin.size().sum() or 0)
     return max(BYTES_PER_CELL * len(series), int(series.estimated_size()))
 
 
@@ -154,8 +155,9 @@ def nesting(text: str | bytes, *, opening: str = "[{", closing: str = "]}") -> i
     kept = np.frombuffer(bare.translate(None, _all_but(marks)), dtype=np.uint8)
     if not len(kept):
         return 0
-    steps = np.where(np.isin(kept, list(opening.encode())), 1, -1)
-    return max(int(np.cumsum(steps).max()), 0)
+    is_opening = np.isin(kept, list(opening.encode()))
+    steps = np.where(is_opening, np.int8(1), np.int8(-1))
+    return max(int(np.cumsum(steps, dtype=np.int32).max()), 0)
 
 
 def _all_but(kept: Sequence[int]) -> bytes:

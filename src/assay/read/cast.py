@@ -9,12 +9,14 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 
 import polars as pl
 
 from assay.errors import UserError, did_you_mean
 from assay.read.cells import json_text
 from assay.read.dates import find_date_format, parse_dates
+from assay.read.floats import count_infinite, without_nan
 from assay.read.numbers import parse_numbers
 from assay.read.wording import counted, quoted
 from assay.recipe import Recipe
@@ -126,8 +128,14 @@ def strip_missing(series: pl.Series, missing: Collection[str]) -> pl.Series:
     stripped = series.str.strip_chars()
     if not missing:
         return stripped
-    markers = pl.Series(list(missing), dtype=pl.String)
-    return stripped.set(stripped.is_in(markers.implode()).fill_null(False), None)
+    is_marker = stripped.is_in(_imploded(tuple(missing)))
+    # Most columns hold none: asking first saves half of the time of short ones.
+    return stripped.set(is_marker.fill_null(False), None) if is_marker.any() else stripped
+
+
+@lru_cache(maxsize=8)
+def _imploded(words: tuple[str, ...]) -> pl.Series:
+    return pl.Series(words, dtype=pl.String).implode()
 
 
 def plain_series(series: pl.Series) -> pl.Series:
@@ -281,12 +289,12 @@ def _numeric(
         values = pl.Series(series.name, [None] * len(series), dtype=pl.Float64)
     else:
         raise _wrong_type(series, spec, source, "numbers")
-    values = values.fill_nan(None)
-    is_infinite = values.is_infinite().fill_null(False)
-    if not is_infinite.any():
+    values = without_nan(values)
+    if not count_infinite(values):
         return values
     if is_training and recipe.read.infinite == "error":
         raise infinite_error(values, spec.name, source)
+    is_infinite = values.is_infinite().fill_null(False)
     if not is_training:
         _warn_lost(values.filter(is_infinite), spec, source, "infinite")
     return values.set(is_infinite, None)

@@ -6,6 +6,8 @@ without a word. A file that fails the check is read line by line: rows that do
 not fit are set aside with their line number and text.
 """
 
+import codecs
+import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +17,11 @@ import polars as pl
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
-from assay.read.caps import caps_of
+from assay.read.caps import BYTES_PER_TEXT, Caps, caps_of
 from assay.read.content import Content
 from assay.read.dialect import Dialect, detect_dialect
 from assay.read.encoding import decoded, flaw_of, shown, to_utf8
-from assay.read.lines import Record, iter_records, physical_lines
+from assay.read.lines import Record, iter_records
 from assay.read.width import check_width
 from assay.read.wording import counted
 from assay.table import Table
@@ -60,6 +62,7 @@ def read_delimited(
     check_width(sample, recipe, caps_of(recipe), content.name)
     dialect = detect_dialect(sample, recipe, where=content.name, allow_empty=allow_empty)
     caps_of(recipe).check_columns(dialect.n_cells, content.name)
+    _check_cells(text, dialect, caps_of(recipe))
     for what, why, undo in dialect.notes:
         ledger.add(what, where=content.name, why=why, undo=undo)
     frame = _read_fast(text, dialect)
@@ -237,8 +240,7 @@ def _read_carefully(
 
 
 def _good_rows(content: Content, dialect: Dialect, rejects: _Rejects) -> Iterator[list[str]]:
-    text, has_flaws = _text_of(content)
-    lines = physical_lines(text.removeprefix(_MARK))
+    lines, has_flaws = _lines_of(content), _has_flaws(content)
     for _ in range(dialect.first_line - 1):
         next(lines, None)
     records = iter_records(
@@ -266,13 +268,38 @@ def _good_rows(content: Content, dialect: Dialect, rejects: _Rejects) -> Iterato
         yield cells
 
 
-def _text_of(content: Content) -> tuple[str, bool]:
-    # The whole text, and whether some rows of it are no text.
-    data = content.read()
+def _lines_of(content: Content) -> Iterator[str]:
+    # As `physical_lines` of the whole text, which would take four bytes a letter.
+    errors = "surrogateescape"
+    with io.TextIOWrapper(content.open(), "utf-8-sig", errors=errors, newline="") as lines:
+        yield from lines
+
+
+def _has_flaws(content: Content) -> bool:
+    # Whether some rows of the text are no text.
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        return data.decode("utf-8"), b"\0" in data
+        for piece in content.chunks():
+            if b"\0" in piece:
+                return True
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return data.decode("utf-8", errors="surrogateescape"), True
+        return True
+    return False
+
+
+def _check_cells(content: Content, dialect: Dialect, caps: Caps) -> None:
+    # Every cell ends at a separator or at the end of a line, and is a text of its own.
+    separator = dialect.grammar.separator.encode()
+    n_lines = n_ends = 0
+    for piece in content.chunks():
+        n_in_piece = piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
+        n_lines += n_in_piece
+        n_ends += n_in_piece + piece.count(separator)
+    n_cells = min(n_lines * dialect.n_cells, n_ends)
+    what = f"its {n_cells:,} cells take"
+    caps.check_bytes(BYTES_PER_TEXT * n_cells, content.name, what=what)
 
 
 def _frame(rows: list[list[str]], n_cells: int) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import polars as pl
 
 from assay.read.cast import as_text, plain_series, strip_missing
 from assay.read.dates import DateFormat, find_date_format, parse_dates
+from assay.read.floats import are_whole, count_infinite, without_nan
 from assay.read.numbers import find_number_format, parse_numbers
 from assay.read.wording import counted
 from assay.schema import ColumnSpec, Kind, NumberFormat
@@ -111,10 +112,10 @@ class Column:
         if self.is_text:
             values = parse_numbers(self.text, self.number_format or NumberFormat())
         elif self.series.dtype.is_numeric() or self.series.dtype == pl.Boolean:
-            values = self.series.cast(pl.Float64)
+            return self.text.cast(pl.Float64)  # without NaN already
         else:
             values = pl.Series(self.name, [None] * len(self.series), dtype=pl.Float64)
-        return values.fill_nan(None)
+        return without_nan(values)
 
     @cached_property
     def is_numeric(self) -> bool:
@@ -137,15 +138,14 @@ class Column:
     @cached_property
     def n_infinite(self) -> int:
         """Infinite numbers."""
-        return int(self.numbers.is_infinite().sum())
+        return count_infinite(self.numbers)
 
     @cached_property
     def is_whole(self) -> bool:
         """Whether all numbers are integers."""
         if self.series.dtype.is_integer():
             return True
-        present = self.numbers.drop_nulls()
-        return bool(len(present)) and bool((present.floor() == present).all())
+        return are_whole(self.numbers)
 
     @cached_property
     def dates(self) -> DateFormat | None:
@@ -177,12 +177,8 @@ def look_at(series: pl.Series, missing: Collection[str], decimal: str) -> Column
         decimal: Decimal mark of the table, or "auto".
     """
     plain = plain_series(series)
-    if plain.dtype == pl.String:
-        text = strip_missing(plain, missing)
-    elif plain.dtype.is_float():
-        text = plain.fill_nan(None)
-    else:
-        text = plain
+    is_text = plain.dtype == pl.String
+    text = strip_missing(plain, missing) if is_text else without_nan(plain)
     return Column(name=series.name, series=plain, text=text, decimal=decimal)
 
 

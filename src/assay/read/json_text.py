@@ -19,6 +19,7 @@ from assay.read.caps import BYTES_PER_CELL, MAX_NESTING, Caps, nesting
 from assay.read.columnar import POLARS_ERRORS, table_of
 from assay.read.content import Content
 from assay.read.frames import from_columns, from_records
+from assay.read.json_sizes import check_json_sizes, too_deep
 from assay.table import Table
 
 _PIECE_BYTES = 1 << 22
@@ -32,7 +33,7 @@ def read_json(content: Content, caps: Caps, ledger: Ledger) -> Table:
         UserError: It is not valid JSON (line and column are named), of another
             shape, nested too deep, or larger than the caps allow.
     """
-    value = _parsed(content)
+    value = _parsed(content, caps)
     if isinstance(value, dict):
         return table_of(_frame_of_object(value, content, caps, ledger), content, caps, ledger)
     if not isinstance(value, list) or not value:
@@ -57,6 +58,7 @@ def read_json_lines(content: Content, caps: Caps, ledger: Ledger) -> Table:
         frame = None
     if frame is None or frame.height != n_lines:
         # Line by line: slower, but it tells which line is wrong.
+        check_json_sizes(data, caps, content.name)
         rows = _json_rows(data, content.name)
         _check_rows(rows, caps, content.name)
         frame = from_records(rows, content.name, ledger)
@@ -80,10 +82,9 @@ def is_json_lines(content: Content) -> bool:
         return False
 
 
-def _parsed(content: Content) -> Any:
+def _parsed(content: Content, caps: Caps) -> Any:
     data = content.read()
-    if nesting(data) > MAX_NESTING:
-        raise _too_deep(content.name)
+    check_json_sizes(data, caps, content.name)
     try:
         return json.loads(data.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -117,7 +118,7 @@ def _count_lines(data: bytes, where: str) -> int:
         if nesting(b"".join(lines)) > MAX_NESTING:
             for number, line in enumerate(lines, start=1):
                 if nesting(line) > MAX_NESTING:
-                    raise _too_deep(f"{where}, line {n_lines + number}")
+                    raise too_deep(f"{where}, line {n_lines + number}")
         n_lines += len(lines)
         n_filled += sum(1 for line in lines if line.strip())
     return n_filled
@@ -136,14 +137,6 @@ def _pieces(data: bytes) -> Iterator[list[bytes]]:
     stream = io.BytesIO(data)
     while lines := stream.readlines(_PIECE_BYTES):
         yield lines
-
-
-def _too_deep(where: str) -> UserError:
-    return UserError(
-        f"lists and objects stand inside each other more than {MAX_NESTING} deep",
-        where=where,
-        fix="Give a flat table",
-    )
 
 
 def _check_rows(rows: Sequence[Any], caps: Caps, where: str) -> None:

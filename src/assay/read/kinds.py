@@ -96,10 +96,11 @@ def _decimal_mark(table: Table, recipe: Recipe) -> str:
     for name, dtype in table.frame.schema.items():
         if dtype != pl.String:
             continue
-        head = strip_missing(table.frame.get_column(name).head(_VOTE_ROWS), recipe.read.missing)
+        head = table.frame.get_column(name).head(_VOTE_ROWS)
         if not head.str.contains(r"\d,\d").any():
             continue
-        values = head.drop_nulls().unique(maintain_order=True)
+        values = strip_missing(head, recipe.read.missing)
+        values = values.drop_nulls().unique(maintain_order=True)
         found = find_number_format(values)
         if found and found.decimal == "," and not is_ambiguous(values, found):
             return ","

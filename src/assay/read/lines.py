@@ -201,7 +201,8 @@ def join_blanks(line: str, quote: str, *, is_open: bool = False) -> str:
             head += _UNIT
     if not quote or quote not in line:
         return head + _UNIT.join(line.split()) + "\n"
-    found = re.findall(rf"{mark}(?:[^{mark}]|{mark}{mark})*{mark}?|[^\s]+", line)
+    # A quote closes a cell only before a blank: "a",b is no cell, then another.
+    found = re.findall(rf"{mark}(?:[^{mark}]|{mark}{mark})*+(?:{mark}(?!\S)|\Z)|\S+", line)
     joined = head + _UNIT.join(found)
     return joined if joined.endswith("\n") else joined + "\n"
 

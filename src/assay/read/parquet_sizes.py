@@ -19,6 +19,7 @@ _FOOTER_BYTES = 8  # its length and the magic at the end of a file
 _MAX_DEPTH = 16
 _ELEMENTS_PER_COLUMN = 4
 _BATCH_BYTES = 1 << 26
+_BATCHES_OF_CAP = 32  # a batch takes some times its bytes while it is decoded
 _MOST_BATCH_ROWS = 1024
 _BOOLS, _VARINTS, _DOUBLE, _BINARY, _LISTS, _MAP, _STRUCT = (1, 2), (4, 5, 6), 7, 8, (9, 10), 11, 12
 _BYTE = 3
@@ -123,7 +124,8 @@ def _check_delta(content: Content, file: Any, names: list[str], largest: int, ca
     if not names:
         return
     n_bytes = 0
-    n_rows = max(1, min(_MOST_BATCH_ROWS, _BATCH_BYTES // largest))
+    batch_bytes = min(_BATCH_BYTES, caps.max_bytes // _BATCHES_OF_CAP)
+    n_rows = max(1, min(_MOST_BATCH_ROWS, batch_bytes // largest))
     for batch in file.iter_batches(batch_size=n_rows, columns=names, use_threads=False):
         n_bytes += batch.nbytes
         caps.check_bytes(n_bytes, content.name, what="the texts of the file take")

@@ -201,10 +201,10 @@ def _read_content(
     if table is not None:
         return table
     _check_not_foreign(content, head)
+    caps.check_bytes(content.size_bytes, content.name, what="the file has")
     if _is_json(content, head):
         reader = read_json_lines if is_json_lines(content) else read_json
         return reader(content, caps, ledger)
-    caps.check_bytes(content.size_bytes, content.name, what="the file has")
     return read_delimited(content, recipe, ledger, allow_empty=allow_empty)
 
 
@@ -224,7 +224,13 @@ def _read_by_magic(
         check_workbook(content, caps)
         return read_excel(content, recipe, ledger)
     if head.startswith(b"\xd0\xcf\x11\xe0"):
-        return read_excel(content, recipe, ledger)
+        # Two cells of such a file can reach over 16,000,000 in each of its sheets, and the
+        # library unpacks all sheets before it tells of one.
+        raise UserError(
+            "workbooks of the old form (.xls), or with a password, are not read",
+            where=content.name,
+            fix="Save it as .xlsx without a password, or as CSV",
+        )
     return None
 
 

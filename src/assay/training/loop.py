@@ -27,6 +27,7 @@ from assay.training.checkpoint import (
 )
 from assay.training.device import computing
 from assay.training.history import History, Observer
+from assay.training.interruption import Interruption
 from assay.training.loss import loss_weights, sample_losses
 from assay.training.plan import Pacer, Plan
 from assay.training.rows import Lesson, in_batches
@@ -60,7 +61,8 @@ def train_population(
         observer: Is told after each epoch.
         pacer: How many epochs, and until when; by default the recipe's, whatever it takes.
         keeper: Where checkpoints go, or None for a training that cannot be resumed. One
-            that it holds already is gone on from, to the same bytes.
+            that it holds already is gone on from, to the same bytes. With a keeper,
+            Ctrl-C ends the training once a checkpoint is written; a second one at once.
 
     Raises:
         UserError: The training of every member diverged, or the checkpoint is that of
@@ -86,19 +88,20 @@ def train_population(
 
 def _train(run: "Run", observer: Observer) -> None:
     """Train from where the run stands to the end."""
-    while not run.is_over(run.epoch):
-        epoch = run.epoch + 1
-        run.train_epoch(epoch)
-        is_validation = run.validate(epoch)
-        run.pacer.replan(epoch)
-        observer.on_epoch(
-            epoch, run.pacer.n_epochs, log_loss=run.last_loss(), is_validation=is_validation
-        )
-        run.epoch = epoch
-        run.keep_if_due()
-    run.finish()
-    if run.keeper is not None:
-        run.keeper.write(NAME, *capture_finished(run))
+    with run.interruption:
+        while not run.is_over(run.epoch):
+            epoch = run.epoch + 1
+            run.train_epoch(epoch)
+            is_validation = run.validate(epoch)
+            run.pacer.replan(epoch)
+            observer.on_epoch(
+                epoch, run.pacer.n_epochs, log_loss=run.last_loss(), is_validation=is_validation
+            )
+            run.epoch = epoch
+            run.keep_if_due()
+        run.finish()
+        if run.keeper is not None:
+            run.keeper.write(NAME, *capture_finished(run))
 
 
 class Run:
@@ -123,6 +126,7 @@ class Run:
         self.network, self.lesson, self.recipe = network, lesson, recipe
         self.pacer, self.batch_size = pacer, pacer.plan.batch_size
         self.keeper = keeper
+        self.interruption = Interruption(is_awaited=keeper is not None)
         self.identity: dict[str, Any] = {}
         if keeper is not None:
             self.identity = identity(network, lesson, recipe, pacer.plan, seed)
@@ -148,7 +152,8 @@ class Run:
     def train_epoch(self, epoch: int) -> None:
         """Take one pass over every member's training rows, or what of it time allows.
 
-        Goes on where `n_done` stands, as after a checkpoint within the epoch.
+        Goes on where `n_done` stands, as after a checkpoint within the epoch; `end_epoch`
+        closes it.
         """
         pacer = self.pacer
         if self.n_done == 0:
@@ -165,13 +170,28 @@ class Run:
             self.n_done += 1
             pacer.n_steps_done += 1
             self.keep_if_due()
+
+    def end_epoch(self) -> None:
+        """Note the training loss of the steps taken; the next epoch begins anew."""
         self.history.train_loss.append((self.loss_sum / max(self.n_done, 1)).cpu().numpy())
         self.n_done = 0
 
     def keep_if_due(self) -> None:
-        """Write a checkpoint where the keeper asks for one."""
+        """Write a checkpoint where the keeper asks for one, or the training is to end."""
         if self.keeper is not None and self.keeper.is_due():
-            self.keeper.write(NAME, *capture(self))
+            self._keep(self.keeper)
+        else:
+            self.keep_if_told()
+
+    def keep_if_told(self) -> None:
+        """Write a checkpoint where the training is to end, and end it."""
+        if self.keeper is not None and self.interruption.is_told:
+            self._keep(self.keeper)
+
+    def _keep(self, keeper: Keeper) -> None:
+        if self.pacer.n_steps_done:
+            keeper.write(NAME, *capture(self))
+        self.interruption.pass_on()
 
     def batches(self, n_done: int = 0) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
         """Yield inputs, classes (K, B) and loss weights (K, B) of each batch, in new order.
@@ -234,11 +254,12 @@ class Run:
         return [loss_weights(batch, tuple(batch.shape)) for batch in batches]
 
     def validate(self, epoch: int) -> bool:
-        """Measure validation log loss and remember improved members."""
+        """End the epoch: measure validation log loss and remember improved members."""
         is_validation = self.lesson.validation.row_idx.shape[1] > 0
         if is_validation:
-            losses = self.validation_losses()
+            losses = self.validation_losses()  # which may be cut short: nothing is noted before
             self.history.validation_log_loss.append(losses[0])
+        self.end_epoch()
         if self.recipe.keep == "last" or not is_validation:
             self.history.best_epoch[:] = epoch
             return is_validation
@@ -263,6 +284,7 @@ class Run:
         weight_total = torch.zeros(self.network.n_members, device=device)
         row_idx, mask = validation.row_idx.to(device), validation.mask().to(device)
         for span, inputs in self.lesson.rows.in_spans(row_idx):
+            self.keep_if_told()
             rows = row_idx[:, span]
             weight = mask[:, span]
             if self.lesson.weight is not None:
