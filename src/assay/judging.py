@@ -17,7 +17,7 @@ from assay.deal import sample_rows
 from assay.decide import Decisions, plan_decisions
 from assay.evaluate.contest import Contest
 from assay.evaluate.decisions import fit_decisions
-from assay.evaluate.left_out import predict_left_out
+from assay.evaluate.left_out import LeftOut
 from assay.evaluate.population import Judge
 from assay.explain import (
     Subject,
@@ -38,6 +38,7 @@ from assay.profile.finding import ordered
 from assay.recipe import Recipe
 from assay.reference import Reference
 from assay.samples import HeldOutRows, Samples, held_out
+from assay.table import Table
 from assay.training.history import History
 from assay.training.setup import Setup
 
@@ -45,7 +46,7 @@ _LEAST_EXPLAINED = 2  # rows
 _SHUFFLES = 2
 _LEAST_S = 1.0  # of a time budget, for partial dependence, and for other candidates
 _EXPLAINED_CELLS, _LEAST_ROWS = 2_000, 200  # rows x classes that are shuffled
-_AVERAGED_CELLS, _LEAST_AVERAGED = 300, 20  # the same behind a point of partial dependence
+_AVERAGED_CELLS, _LEAST_AVERAGED = 120, 20  # the same behind a point of partial dependence
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def judge_training(
     if contest is not None:
         evaluation["validation"] = judge.left_out_rows()
         give_back()
-        evaluation["candidates"] = _candidates(contest, evaluation["validation"])
+        evaluation["candidates"] = contest.documents(evaluation["validation"])
         evaluation["verdict"] = contest.verdict.to_dict()
         decisions, evaluation["decisions"] = _decisions(samples, contest, recipe_in_time)
         predictor = predictor.loaded(core, decisions)
@@ -120,6 +121,7 @@ def judge_training(
         give_back()
         if recipe.evaluate.importance:
             evaluation |= _explained(setup, rivals, judge, contest, predictor, limits)
+            _tell_set_aside(evaluation.get("importance", {}), ledger)
     else:
         counts = np.bincount(samples.y, minlength=samples.target.n_classes)
         plan = plan_decisions(recipe.decide, samples.target.classes, counts)
@@ -142,15 +144,6 @@ def _describe_training(network: Network, history: History, recipe: Recipe) -> di
         "torch_version": torch.__version__,
         "history": history.to_dict(),
     }
-
-
-def _candidates(contest: Contest, judged: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the candidates; what ships has the same intervals wherever it is told."""
-    documents = contest.documents()
-    for one in documents:
-        if one["is_shipped"] and one["n_rows"] == judged["n_rows"]:
-            one["scores"] = {name: judged["scores"][name] for name in one["scores"]}
-    return documents
 
 
 def _findings(samples: Samples, contest: Contest | None) -> list[dict[str, Any]]:
@@ -197,11 +190,12 @@ def _explained(
     few = judged[sample_rows(len(judged), most)]
     if len(few) < _LEAST_EXPLAINED or not subject.columns or not limits.tell_explaining(most_s):
         return {}
-    row_idx, raw = samples.raw_idx[few], samples.raw.take(few)
-    predict = predict_left_out(setup, rivals, judge.mixture, recipe, row_idx)
+    row_idx, raw = samples.raw_idx[few], subject.typed(samples.raw.take(few))
+    subject = replace(subject, is_cast=True)
+    left_out = LeftOut(setup, rivals, judge.mixture, recipe, row_idx)
     groups, start_s = samples.units, 0.0 if most_s is None else time.monotonic()
     importance = permutation_importance(
-        replace(subject, predict=predict),
+        _asking(subject, left_out),
         raw,
         samples.y[row_idx],
         n_shuffles=_SHUFFLES,
@@ -213,7 +207,7 @@ def _explained(
     unused_s = None if most_s is None else most_s - (time.monotonic() - start_s)
     if unused_s is None or unused_s >= _LEAST_S:
         importance["candidates"] = _by_candidate(
-            setup, rivals, contest, predictor, few, importance, unused_s
+            setup, rivals, contest, subject, raw, row_idx, importance, unused_s
         )
     left_s = limits.explaining_s()
     columns = top_columns(importance) if left_s is None or left_s >= _LEAST_S else []
@@ -231,22 +225,22 @@ def _by_candidate(
     setup: Setup,
     rivals: Sequence[Rival],
     contest: Contest,
-    predictor: Predictor,
-    few: np.ndarray,
+    subject: Subject,
+    cast: Table,
+    row_idx: np.ndarray,
     shipped: Mapping[str, Any],
     most_s: float | None,
 ) -> dict[str, Any]:
     """Return the importance of columns for every candidate that does not ship."""
-    samples, recipe = setup.samples, predictor.recipe
-    chosen = few[candidate_rows(len(few))]
-    row_idx, groups = samples.raw_idx[chosen], samples.units
+    samples, recipe = setup.samples, subject.recipe
+    chosen = np.arange(len(row_idx))[candidate_rows(len(row_idx))]
+    row_idx, groups = row_idx[chosen], samples.units
     return candidates_importance(
-        Subject.of(predictor),
         {
-            name: predict_left_out(setup, rivals, mixture, recipe, row_idx)
+            name: _asking(subject, LeftOut(setup, rivals, mixture, recipe, row_idx))
             for name, mixture in contest.alone().items()
         },
-        samples.raw.take(chosen),
+        cast.take(chosen),
         samples.y[row_idx],
         shipped,
         confidence=recipe.evaluate.confidence,
@@ -254,3 +248,19 @@ def _by_candidate(
         seed=recipe.seed,
         most_s=most_s,
     )
+
+
+def _asking(subject: Subject, left_out: LeftOut) -> Subject:
+    """Return the same columns, predicted by the models that had left the rows out."""
+    return replace(subject, predict=left_out, of_arrays=left_out.of_arrays)
+
+
+def _tell_set_aside(importance: Mapping[str, Any], ledger: Ledger) -> None:
+    n_set_aside = importance.get("n_set_aside", 0)
+    if n_set_aside:
+        n_columns = importance["n_columns"]
+        ledger.add(
+            f"importance measured of {n_columns - n_set_aside} of {n_columns:,} columns",
+            where="evaluation",
+            why="the others go with the predictions less closely",
+        )

@@ -5,7 +5,7 @@ the terminal show it. Nothing leaves the table without an entry here.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Ledger:
 
     def to_list(self) -> list[dict[str, str]]:
         """Return the entries as plain dictionaries, for JSON."""
-        return [asdict(entry) for entry in self._entries]
+        return [dict(vars(entry)) for entry in self._entries]
 
     @classmethod
     def from_list(cls, entries: list[dict[str, str]]) -> "Ledger":

@@ -18,6 +18,7 @@ from assay.run_folder import RunFolder
 from assay.samples import Samples, read_samples, read_test
 from assay.training.budget import TimeBudget
 from assay.training.device import choose_device
+from assay.training.file_room import check_file_room
 from assay.training.history import History, Observer
 from assay.training.loop import train_population
 from assay.training.memory import check_source, telling_when_out_of_memory
@@ -69,6 +70,7 @@ def run(
         if folder is not None:
             confirm(folder, "test", None if test is None else held_out_of(test_source, test))
             folder.confirmed()
+        check_file_room(samples, recipe)
         setup = limits.set_up(samples, device)
         del samples
 

@@ -9,7 +9,7 @@ only their lengths; of levels only those that occur `LEAST_CELLS` times or more.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,9 @@ MAX_POINTS, WIDE_POINTS = 101, 21
 """Most cut points of a column, and of one of more than `WIDE_COLUMNS`."""
 
 WIDE_COLUMNS = 200
+
+_MOST_TOLD = 1_000_000
+"""Cut points, and levels, of all columns together; each column tells up to 5."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,17 @@ class ColumnReference:
 
     @classmethod
     def fit(
-        cls, cells: pl.Series, spec: ColumnSpec, *, max_points: int = MAX_POINTS
+        cls,
+        cells: pl.Series,
+        spec: ColumnSpec,
+        *,
+        max_points: int = MAX_POINTS,
+        max_levels: int = MAX_LEVELS,
     ) -> "ColumnReference":
         """Sum up one cast column, shape (N,)."""
         found = cls(spec.name, spec.kind, len(cells), cells.null_count())
         if found.has_levels:
-            return _with_levels(found, cells)
+            return _with_levels(found, cells, max_levels)
         return _with_points(found, ordered_values(cells, spec.kind), max_points)
 
 
@@ -147,9 +155,15 @@ class Reference:
             (1, (31.0, 40.0), (1, 2))
         """
         specs = schema.features
-        max_points = MAX_POINTS if len(specs) <= WIDE_COLUMNS else WIDE_POINTS
+        most = max(_MOST_TOLD // max(len(specs), 1), LEAST_CELLS)
+        max_points = min(MAX_POINTS if len(specs) <= WIDE_COLUMNS else WIDE_POINTS, most)
         columns = (
-            ColumnReference.fit(cast.column(spec.name), spec, max_points=max_points)
+            ColumnReference.fit(
+                cast.column(spec.name),
+                spec,
+                max_points=max_points,
+                max_levels=min(MAX_LEVELS, most),
+            )
             for spec in specs
         )
         return cls(cast.n_rows, tuple(columns))
@@ -178,7 +192,11 @@ class Reference:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return asdict(self)
+        return {  # `asdict` would copy each of many numbers
+            "n_rows": self.n_rows,
+            "columns": tuple(dict(vars(column)) for column in self.columns),
+            "predictions": None if self.predictions is None else dict(vars(self.predictions)),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Reference":
@@ -227,11 +245,11 @@ def _with_points(column: ColumnReference, values: np.ndarray, max_points: int) -
     return replace(column, points=tuple(points.tolist()), counts=_ints(counts))
 
 
-def _with_levels(column: ColumnReference, cells: pl.Series) -> ColumnReference:
+def _with_levels(column: ColumnReference, cells: pl.Series, max_levels: int) -> ColumnReference:
     """Add the commonest levels, equal counts in alphabetical order."""
     counted = cells.drop_nulls().alias("level").value_counts(name="n")
     common = counted.filter(pl.col("n") >= LEAST_CELLS)
-    common = common.sort(["n", "level"], descending=[True, False]).head(MAX_LEVELS)
+    common = common.sort(["n", "level"], descending=[True, False]).head(max_levels)
     counts = tuple(common.get_column("n").to_list())
     return replace(
         column,

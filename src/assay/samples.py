@@ -228,7 +228,8 @@ def _read_typed(
 
 def _sampled(features: Table, preparation: Preparation) -> tuple[Table, np.ndarray]:
     """Return some raw rows, with the columns that the model reads, and their numbers."""
-    names = [name for name in features.names if name in set(preparation.raw_schema.names)]
+    read = set(preparation.raw_schema.names)
+    names = [name for name in features.names if name in read]
     n_rows = min(_RAW_ROWS, _RAW_CELLS // max(len(names), 1))
     row_idx = np.arange(features.n_rows)[sample_rows(features.n_rows, n_rows)]
     return features.with_frame(features.frame.select(names)).take(row_idx), row_idx

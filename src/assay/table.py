@@ -51,6 +51,23 @@ class Table:
                 fix=did_you_mean(name, self.names),
             ) from None
 
+    def give_up(self) -> dict[str, pl.Series]:
+        """Return all columns by name; whoever takes them is their only owner.
+
+        The table keeps its names, with no cells in them. To drop its columns one by one
+        would take 100,000 of them an hour.
+
+        Example:
+            >>> table = Table(pl.DataFrame({"x": [1, 2]}))
+            >>> table.give_up()["x"].to_list(), table.column("x").to_list()
+            ([1, 2], [None, None])
+        """
+        columns = self.frame.get_columns()
+        nothing = pl.Series([None] * self.n_rows, dtype=pl.Null)
+        for idx, column in enumerate(columns):
+            self.frame.replace_column(idx, nothing.alias(column.name))
+        return {column.name: column for column in columns}
+
     def take(self, row_idx: np.ndarray) -> "Table":
         """Return the rows at `row_idx`, shape (M,), integers in [0, N)."""
         return self.with_frame(self.frame[row_idx])

@@ -9,7 +9,7 @@ import torch
 
 from assay.candidates import Rival, fit_rivals
 from assay.errors import InternalError
-from assay.evaluate.left_out import predict_left_out
+from assay.evaluate.left_out import LeftOut
 from assay.evaluate.mixture import Mixture
 from assay.evaluate.population import Judge, check_parity
 from assay.ledger import Ledger
@@ -105,7 +105,7 @@ def test_altered_rows_are_predicted_by_those_that_left_them_out(setup, rivals):
     samples, contest = setup.samples, judge.contest
     chosen = np.flatnonzero(np.isin(samples.raw_idx, contest.row_idx))[:40]
     row_idx, raw = samples.raw_idx[chosen], samples.raw.take(chosen)
-    predict = predict_left_out(setup, rivals, judge.mixture, RECIPE, row_idx)
+    predict = LeftOut(setup, rivals, judge.mixture, RECIPE, row_idx)
     cast = samples.preparation.cast(raw, RECIPE, is_training=False)
     found = predict(cast)
     (oof,) = out_of_fold(setup.network, setup.lesson.rows, setup.lesson.validation, (0, 0, 0))
@@ -120,7 +120,7 @@ def test_the_blend_of_rivals_judges_altered_rows_too(setup, rivals):
     chosen = np.flatnonzero(np.isin(samples.raw_idx, contest.row_idx))
     row_idx = samples.raw_idx[chosen]
     even = Mixture({"logistic": 0.3, "boosting": 0.3, "network": 0.4})
-    predict = predict_left_out(setup, rivals, even, RECIPE, row_idx)
+    predict = LeftOut(setup, rivals, even, RECIPE, row_idx)
     found = predict(samples.preparation.cast(samples.raw.take(chosen), RECIPE, is_training=False))
     logs = {rival.name: rival.log_proba[0, row_idx] for rival in rivals}
     (oof,) = out_of_fold(setup.network, setup.lesson.rows, setup.lesson.validation, (0, 0, 0))

@@ -100,3 +100,16 @@ def test_texts_and_empty_tables_give_nothing(plant, people):
     assert partial_dependence(subject, Table(frame), []) == []
     with pytest.raises(UserError, match="'paid'"):
         partial_dependence(subject, Table(frame), ["paid"])
+
+
+def test_few_rows_tell_nearly_what_all_would(plant, people):
+    subject = plant(people, lambda typed: (typed["pay"] + 3 * typed["luck"]).to_numpy())
+    luck, off, plain_off = 3 * people["luck"].to_numpy(), [], []
+    for seed in range(8):
+        (found,) = partial_dependence(subject, Table(people), ["pay"], n_rows=30, seed=seed)
+        x = np.array(found["x"])[:, None]
+        few = np.sort(np.random.default_rng([seed, 12]).choice(400, size=30, replace=False))
+        expected, plain = _logistic(x + luck).mean(axis=1), _logistic(x + luck[few]).mean(axis=1)
+        off.append(np.abs(found["proba"]["yes"] - expected).mean())
+        plain_off.append(np.abs(plain - expected).mean())
+    assert np.mean(off) < 0.5 * np.mean(plain_off)

@@ -135,6 +135,7 @@ def test_sizes_are_those_of_one_row():
 def test_work_counts_products_and_what_is_read():
     assert work_of(call("MatMul", (1, N, 3), (5, 3, 4)), (5, N, 4)) == 60
     assert work_of(call("Add", (1, N, 3), (5, 1, 3)), (5, N, 3)) == 15 + 3 + 15
+    assert work_of(call("Slice", (N, 1_000)), (N, 3)) == 3  # not all that it takes a part of
 
 
 def test_broadcasting_agrees_with_numpy():

@@ -85,6 +85,21 @@ def test_same_seed_gives_the_same_bytes(rng):
     assert torch.equal(weights(runs[0], 1), weights(runs[1], 1))
 
 
+@pytest.mark.parametrize(("n_rows", "scale_rate"), [(3_000, 6.0), (3_001, 20.0)])
+def test_the_rows_decide_how_fast_the_input_scale_learns(rng, n_rows, scale_rate):
+    arrays, y = make_rows(rng, n_rows)
+    masks, model = fold_masks(n_rows, 2), ModelRecipe(hidden=(4,))
+    recipe = TRAIN.model_copy(update={"epochs": 1, "batch_size": 512})
+    chosen, told = (
+        train(arrays, y, masks, recipe.model_copy(update={"scale_rate": rate}), model=model)[0]
+        for rate in ("auto", scale_rate)
+    )
+    other = recipe.model_copy(update={"scale_rate": 26.0 - scale_rate})
+    differs, _, _ = train(arrays, y, masks, other, model=model)
+    assert torch.equal(weights(chosen, 0), weights(told, 0))
+    assert not torch.equal(weights(chosen, 0), weights(differs, 0))
+
+
 def test_a_member_is_untouched_by_changes_of_its_validation_rows(rng):
     arrays, y = make_rows(rng)
     masks = fold_masks(120, 3)

@@ -3,7 +3,15 @@
 import pytest
 
 from assay.options import TrainRecipe
-from assay.training.plan import Deadline, Pacer, Plan, auto_batch_size, auto_epochs
+from assay.training.plan import (
+    SCALE_RATE,
+    Deadline,
+    Pacer,
+    Plan,
+    auto_batch_size,
+    auto_epochs,
+    settled,
+)
 
 
 class FakeClock:
@@ -27,6 +35,12 @@ def test_the_cost_of_the_default_plan_grows_no_faster_than_rows():
     counts = [100, 1_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 10_000_000]
     cost_a_row = [auto_epochs(n) for n in counts]
     assert cost_a_row == sorted(cost_a_row, reverse=True)
+
+
+def test_the_input_scale_learns_faster_where_rows_are_many_unless_told_how_fast():
+    assert [settled(TrainRecipe(), n).scale_rate for n in (3_000, 3_001)] == ["auto", 20.0]
+    told = TrainRecipe(scale_rate=SCALE_RATE)
+    assert settled(told, 1_000_000) is told
 
 
 def test_the_last_batch_may_be_left_out():

@@ -11,6 +11,7 @@ from onnx import TensorProto
 from assay.encode.arrays import FIRST_LEVEL_CODE
 from assay.nn.graph import GraphBuilder
 from assay.nn.numeric import LARGEST_SCALED
+from assay.nn.quartiles import quartiles
 
 MAX_HOT_LEVELS = 32  # a column of more levels is known by its scores alone
 _SQUASH = 3.0  # scaled numbers lie in (-3, 3)
@@ -35,18 +36,33 @@ class Scaling:
     @classmethod
     def fit(cls, numbers: np.ndarray) -> "Scaling":
         """Learn it from numbers (N, F), NaN where missing."""
-        columns = [_center_and_factor(column[~np.isnan(column)]) for column in numbers.T]
-        center, factor = np.array(columns, dtype=np.float32).reshape(-1, 2).T
-        return cls(center, factor)
+        n_valid = np.count_nonzero(~np.isnan(numbers), axis=0)
+        lower, median, upper, _ = quartiles(np.sort(numbers, axis=0), n_valid)
+        spread = upper - lower
+        for idx in np.flatnonzero(spread == 0.0):
+            values = numbers[:, idx]
+            spread[idx] = values[~np.isnan(values)].std(dtype=np.float64)
+        factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-30)
+        return cls(np.where(n_valid, median, 0.0).astype(np.float32), factor.astype(np.float32))
 
-    def apply(self, numbers: np.ndarray) -> np.ndarray:
-        """Return numbers, then flags of missing ones: (N, F) -> (N, 2 * F), float32."""
+    def apply(self, numbers: np.ndarray, dtype: type[np.floating] = np.float32) -> np.ndarray:
+        """Return numbers, then flags of missing ones: (N, F) -> (N, 2 * F).
+
+        Computed in float32, in place: importance asks for wide tables hundreds of times.
+        """
         missing = np.isnan(numbers)
+        scaled = np.where(missing, self.center, numbers)
         with np.errstate(over="ignore"):
-            scaled = (np.where(missing, self.center, numbers) - self.center) * self.factor
-        scaled = np.clip(scaled, -LARGEST_SCALED, LARGEST_SCALED)
-        squashed = scaled / np.sqrt(1.0 + np.square(scaled / np.float32(_SQUASH)))
-        result: np.ndarray = np.concatenate([squashed, missing], axis=1, dtype=np.float32)
+            scaled -= self.center
+            scaled *= self.factor
+        np.clip(scaled, -LARGEST_SCALED, LARGEST_SCALED, out=scaled)
+        root = scaled / np.float32(_SQUASH)
+        np.square(root, out=root)
+        root += 1.0
+        scaled /= np.sqrt(root, out=root)
+        result = np.empty((len(scaled), 2 * scaled.shape[1]), dtype=dtype)
+        result[:, : scaled.shape[1]] = scaled
+        result[:, scaled.shape[1] :] = missing
         return result
 
     def add_to(self, build: GraphBuilder, x: str, columns: slice) -> tuple[str, str]:
@@ -74,14 +90,6 @@ class Scaling:
         ones = build.constant(np.ones((len(self.center), 1, 1), dtype=np.float32))
         flags = build.add("Mul", build.add("Cast", missing, to=TensorProto.FLOAT), ones)
         return build.add("Div", bounded, root), flags
-
-
-def _center_and_factor(values: np.ndarray) -> tuple[float, float]:
-    if not len(values):
-        return 0.0, 0.0
-    lower, median, upper = np.quantile(values.astype(np.float64), (0.25, 0.5, 0.75))
-    spread = upper - lower or values.std(dtype=np.float64)
-    return float(median), 1.0 / spread if spread > 1e-30 else 0.0
 
 
 @dataclass(frozen=True)

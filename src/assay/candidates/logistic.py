@@ -16,7 +16,7 @@ from assay.candidates.features import Features, TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.inputs import HotLevels, Scaling
 from assay.candidates.proba import add_log_proba, log_proba_of
-from assay.candidates.threads import over_fits
+from assay.candidates.threads import load_learners, over_fits
 from assay.deal import sample_rows
 from assay.encode.arrays import Arrays
 from assay.nn.graph import GraphBuilder
@@ -56,7 +56,7 @@ class LogisticFit:
             numbers: Shape (N, F).
             level_rows: Rows of `level_weight`, shape (N, T).
         """
-        inputs = self.scaling.apply(numbers).astype(np.float64)
+        inputs = self.scaling.apply(numbers, np.float64)
         result: np.ndarray = inputs @ self.weight.astype(np.float64) + self.bias
         for rows in level_rows.T:
             result += self.level_weight[rows]
@@ -145,6 +145,7 @@ def fit_logistic(
         n_levels: Levels of each column of codes.
         most_rows: Each fit learns from a random part of more.
     """
+    load_learners()
     from sklearn.exceptions import ConvergenceWarning
 
     plan = _Plan(training, folds, HotLevels.of(n_levels), most_rows)

@@ -5,7 +5,7 @@ rows (centres, bins, which levels were seen) is not here but in the members.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -257,7 +257,7 @@ def feature_to_dict(
     feature: NumericFeature | CategoricalFeature | TextFeature,
 ) -> dict[str, Any]:
     """Return plain data for JSON."""
-    return asdict(feature)
+    return dict(vars(feature))  # flat; `asdict` takes ten times as long
 
 
 def _check_used(

@@ -5,7 +5,9 @@ columns there are and which levels exist, no statistics; those are fitted by eac
 member on its own training rows (`nn.numeric` and `nn.categorical`).
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ from assay.options import EncodeRecipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
 
+_MOST_CELLS = 1 << 20  # that are encoded in one go, 8 MB
 _LARGEST_NUMBER = 1e30  # numbers stop here, so that differences of two are finite float32
 
 
@@ -104,25 +107,26 @@ class TableEncoder:
 
         Args:
             table: N typed rows.
-            gives_up: Whether `table` loses each column once it is encoded, which saves
+            gives_up: Whether `table` loses its cells as they are encoded, which saves
                 memory.
         """
         n_rows = table.n_rows
+        take = table.give_up().pop if gives_up else table.column
         numeric = np.empty((n_rows, len(self.numeric)), dtype=np.float32)
-        for idx, feature in enumerate(self.numeric):
-            numeric[:, idx] = _numbers(table.column(feature.column), feature)
-            parts_left = [part.column for part in self.numeric[idx + 1 : idx + 2]]
-            if gives_up and feature.column not in parts_left:  # a date has several parts
-                table.frame.drop_in_place(feature.column)
+        for columns in _together(self.numeric, n_rows):
+            own = self.numeric[columns]
+            if own[0].part == "value":
+                numeric[:, columns] = _numbers([take(one.column) for one in own], own)
+                continue
+            dates = take(own[0].column)
+            for idx, part_feature in enumerate(own, start=columns.start):
+                numeric[:, idx : idx + 1] = _numbers([dates], [part_feature])
         n_levels = max((len(feature.levels) for feature in self.categorical), default=0)
         codes = np.empty((n_rows, len(self.categorical)), dtype=code_type(n_levels))
-        for idx, level_feature in enumerate(self.categorical):
-            codes[:, idx] = _codes(table.column(level_feature.column), level_feature.levels)
-            if gives_up:
-                table.frame.drop_in_place(level_feature.column)
+        for idx, feature in enumerate(self.categorical):
+            codes[:, idx] = _codes(take(feature.column), feature.levels)
         blocks = [
-            hash_ngrams(table.column(part.column), part.n_buckets, part.n_ngrams)
-            for part in self.text
+            hash_ngrams(take(part.column), part.n_buckets, part.n_ngrams) for part in self.text
         ]
         text = np.concatenate(blocks, axis=1) if blocks else np.zeros((n_rows, 0), np.uint16)
         return Arrays(numeric=numeric, codes=codes, text=text)
@@ -200,17 +204,36 @@ def _natural(level: str) -> tuple[int, float, str]:
     return (0, number, level) if np.isfinite(number) else (1, 0.0, level)
 
 
-def _numbers(series: pl.Series, feature: NumericFeature) -> np.ndarray:
-    values = _values(series, feature.part) - feature.offset
-    return np.clip(values, -_LARGEST_NUMBER, _LARGEST_NUMBER).astype(np.float32)
+def _together(features: Sequence[NumericFeature], n_rows: int) -> Iterator[slice]:
+    """Yield which features go together: some numbers, or the parts of one date."""
+    most = max(_MOST_CELLS // max(n_rows, 1), 1)
+
+    def block(idx: int) -> tuple[str, int]:
+        is_number = features[idx].part == "value"
+        return ("", idx // most) if is_number else (features[idx].column, -1)
+
+    for _, group in groupby(range(len(features)), block):
+        idx = list(group)
+        yield slice(idx[0], idx[-1] + 1)
+
+
+def _numbers(cells: Sequence[pl.Series], features: Sequence[NumericFeature]) -> np.ndarray:
+    """Return the numbers of F features, each of its own column, (N, F), float64."""
+    values = np.empty((len(cells), len(cells[0])))
+    for own, series, feature in zip(values, cells, features, strict=True):
+        own[:] = _values(series, feature.part)
+    values -= np.array([feature.offset for feature in features])[:, None]
+    return np.clip(values, -_LARGEST_NUMBER, _LARGEST_NUMBER, out=values).T
 
 
 def _values(series: pl.Series, part: NumericPart) -> np.ndarray:
     """Return numbers or a part of dates, shape (N,), float64, NaN where missing."""
     if part != "value":
         return date_part(series, part)
-    values = series.cast(pl.Float64).to_numpy()  # NaN where null
-    return np.where(np.isinf(values), np.nan, values)  # infinite counts as missing
+    numbers = series if series.dtype == pl.Float64 else series.cast(pl.Float64)
+    values: np.ndarray = numbers.to_numpy()  # NaN where null
+    is_infinite = np.isinf(values)
+    return np.where(is_infinite, np.nan, values) if is_infinite.any() else values
 
 
 def _codes(series: pl.Series, levels: tuple[str, ...]) -> np.ndarray:

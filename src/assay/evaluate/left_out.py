@@ -1,11 +1,12 @@
 """Predicting rows, altered or not, by the models that had left them out.
 
-Comes in: some of the rows that a training judged. Goes out: a function from such rows to
+Comes in: some of the rows that a training judged. Goes out: a way from such rows to
 probabilities, which an explanation may ask again and again. No answer comes from a model
 that had learnt from the row.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,39 +22,44 @@ from assay.training.rows import EncodedRows, RowSet
 from assay.training.setup import Setup
 
 
-def predict_left_out(
-    setup: Setup,
-    rivals: Sequence[Rival],
-    mixture: Mixture,
-    recipe: Recipe,
-    row_idx: np.ndarray,
-) -> Callable[[Table], np.ndarray]:
-    """Return a function that predicts cast rows that stand for `row_idx`.
+@dataclass(frozen=True)
+class LeftOut:
+    """Predicts rows that stand for rows that were judged.
 
-    Args:
+    Called with M cast rows, or several times M in the same order, it returns their
+    probabilities, (·, C).
+
+    Attributes:
         setup: With a trained network.
         rivals: Candidates that the mixture may name.
         mixture: What ships.
         recipe: How columns are read.
         row_idx: Rows that were judged, (M,).
-
-    Returns:
-        From M rows, or several times M in the same order, to probabilities, (·, C).
     """
-    samples, network = setup.samples, setup.network
-    known = {rival.name: rival for rival in rivals}
 
-    def logs_of(name: str, arrays: Arrays, idx: np.ndarray) -> np.ndarray:
+    setup: Setup
+    rivals: Sequence[Rival]
+    mixture: Mixture
+    recipe: Recipe
+    row_idx: np.ndarray
+
+    def __call__(self, cast: Table) -> np.ndarray:
+        """Return the probabilities of cast rows."""
+        samples = self.setup.samples
+        typed = samples.preparation.finish(cast, self.recipe, is_training=False)
+        return self.of_arrays(samples.encoder.transform(typed))
+
+    def of_arrays(self, arrays: Arrays) -> np.ndarray:
+        """Return the probabilities of encoded rows."""
+        idx = np.tile(self.row_idx, arrays.n_rows // len(self.row_idx))
+        names = self.mixture.weights
+        return self.mixture.apply({name: self._logs_of(name, arrays, idx) for name in names})
+
+    def _logs_of(self, name: str, arrays: Arrays, idx: np.ndarray) -> np.ndarray:
         if name != NETWORK:
-            return known[name].predict_left_out(arrays, idx)
-        rows = EncodedRows(network, arrays, setup.lesson.rows.device, cache_bytes=0)
-        left_out = RowSet.of(samples.split.validation[:, idx])
-        return average_repeats(out_of_fold(network, rows, left_out, samples.split.repeat))
-
-    def predict(cast: Table) -> np.ndarray:
-        typed = samples.preparation.finish(cast, recipe, is_training=False)
-        arrays = samples.encoder.transform(typed)
-        idx = np.tile(row_idx, arrays.n_rows // len(row_idx))
-        return mixture.apply({name: logs_of(name, arrays, idx) for name in mixture.weights})
-
-    return predict
+            [rival] = [one for one in self.rivals if one.name == name]
+            return rival.predict_left_out(arrays, idx)
+        split, network = self.setup.samples.split, self.setup.network
+        rows = EncodedRows(network, arrays, self.setup.lesson.rows.device, cache_bytes=0)
+        left_out = RowSet.of(split.validation[:, idx])
+        return average_repeats(out_of_fold(network, rows, left_out, split.repeat))

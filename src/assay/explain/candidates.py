@@ -6,12 +6,11 @@ trains to wait for it: 3 to 6 % of the time of a training.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from assay.deal import sample_rows
 from assay.explain.importance import permutation_importance
-from assay.explain.subject import Predict, Subject
+from assay.explain.subject import Subject
 from assay.metrics import Indices
 from assay.table import Table
 
@@ -26,8 +25,7 @@ def candidate_rows(n_rows: int) -> Any:
 
 
 def candidates_importance(
-    subject: Subject,
-    predict: Mapping[str, Predict],
+    subjects: Mapping[str, Subject],
     raw: Table,
     y: Indices,
     shipped: Mapping[str, Any],
@@ -40,8 +38,7 @@ def candidates_importance(
     """Return the importance of columns for each candidate.
 
     Args:
-        subject: What the raw columns are.
-        predict: For each candidate what predicts the N rows, each by fits that had left
+        subjects: Each candidate, which predicts each of the N rows by fits that had left
             it out.
         raw: N raw rows.
         y: Their classes, (N,), as indices.
@@ -61,7 +58,7 @@ def candidates_importance(
         return {}
     return {
         name: permutation_importance(
-            replace(subject, predict=own),
+            own,
             raw,
             y,
             columns=columns,
@@ -69,7 +66,7 @@ def candidates_importance(
             confidence=confidence,
             groups=groups,
             seed=seed,
-            most_s=None if most_s is None else most_s / len(predict),
+            most_s=None if most_s is None else most_s / len(subjects),
         )
-        for name, own in predict.items()
+        for name, own in subjects.items()
     }

@@ -5,17 +5,23 @@ with each of them in every row, and how common they are, as plain data.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from assay.explain.subject import Subject, stacked
+from assay.deal import sample_rows
+from assay.explain.subject import Subject
+from assay.explain.variants import Variants
 from assay.metrics import Floats
 from assay.table import Table
 
 N_POINTS, N_LEVELS, N_CLASSES, N_ROWS = 20, 12, 3, 200
 _CHANCE = 12  # keeps this source of chance apart from others of the same seed
+_MOST_CELLS, _LEAST_ROWS = 80_000_000, 20  # that are predicted from for one column
+_USUAL_ROWS = 500  # that are predicted as they are
+_LEAST_SQUARES = 1e-12
 _TAIL = 0.01  # share of the cells beyond either end of the grid
 
 
@@ -39,7 +45,7 @@ def partial_dependence(
         subject: Usually the finished model; no class of a row is needed.
         raw: Raw rows: all of them tell how common a value is.
         columns: Raw columns. Texts and identifiers have no values to try and are skipped.
-        n_rows: Rows that are averaged over at the most.
+        n_rows: Rows that are averaged over at the most; fewer of tables of very many columns.
         n_points: Values of a number or date at the most: quantiles from 1 % to 99 %.
         n_levels: Commonest levels at the most.
         n_classes: Classes at the most, those with the largest mean probability; of two
@@ -61,25 +67,68 @@ def partial_dependence(
         return []
     chosen = subject.check_columns(columns)
     typed = subject.typed(raw)
-    n_few = min(n_rows, typed.n_rows)
+    most = max(_MOST_CELLS // (n_points * max(len(typed.names), 1)), _LEAST_ROWS)
+    n_few = min(n_rows, typed.n_rows, most)
     rng = np.random.default_rng([seed, _CHANCE])
     few = typed.take(np.sort(rng.choice(typed.n_rows, size=n_few, replace=False)))
-    classes = _classes(subject, few, n_classes)
+    variants = Variants(subject, few)
+    usual = _Usual.of(subject, typed, variants)
+    classes = _classes(subject, usual, n_classes)
     found = []
     for name in chosen:
         spec = subject.preparation.raw_schema[name]
         described = _values(typed.column(name), str(spec.kind), n_points, n_levels)
         if described is not None:
             cells, entry = described
-            found.append({"column": name} | entry | _means(subject, few, cells, classes))
+            found.append(
+                {"column": name} | entry | _means(subject, variants, usual, cells, classes)
+            )
     return found
 
 
-def _classes(subject: Subject, rows: Table, n_classes: int) -> list[int]:
+@dataclass(frozen=True)
+class _Usual:
+    """What is predicted of rows as they are.
+
+    Attributes:
+        proba: Of the N rows that are averaged over, (N, C).
+        shift: By how much the mean of many more rows is above theirs, (C,).
+    """
+
+    proba: Floats
+    shift: Floats
+
+    @classmethod
+    def of(cls, subject: Subject, typed: Table, variants: Variants) -> "_Usual":
+        proba, n_few = variants.proba([()]), variants.rows.n_rows
+        most = min(_USUAL_ROWS, _MOST_CELLS // max(len(typed.names), 1))
+        if min(most, typed.n_rows) <= n_few:
+            return cls(proba, np.zeros(proba.shape[1]))
+        row_idx = np.arange(typed.n_rows)[sample_rows(typed.n_rows, most)]
+        many = Variants(subject, typed.take(row_idx)).proba([()])
+        return cls(proba, many.mean(axis=0) - proba.mean(axis=0))
+
+    def corrected(self, proba: Floats) -> Floats:
+        """Return the means of altered predictions (M, N, C) over rows, (M, C).
+
+        That the few rows are predicted more or less than many are tells by how much their
+        means are off: as much as both go together over rows (a control variate: Lavenberg
+        & Welch 1981, Manage. Sci. 27:322). Of 60 rows, means are then as near to those of
+        800 as plain means of 150 to 200 rows are.
+        """
+        mean: Floats = proba.mean(axis=1)
+        away = self.proba - self.proba.mean(axis=0)
+        together = np.einsum("mnc,nc->mc", proba - mean[:, None], away)
+        slope = together / np.maximum((away**2).sum(axis=0), _LEAST_SQUARES)
+        corrected: Floats = np.clip(mean + slope * self.shift, 0.0, 1.0)
+        return corrected
+
+
+def _classes(subject: Subject, usual: _Usual, n_classes: int) -> list[int]:
     """Return the classes to show, in their own order."""
     if len(subject.classes) == 2:
         return [1]
-    mean = subject.proba(rows).mean(axis=0)
+    mean = usual.proba.mean(axis=0)
     return sorted(np.argsort(-mean, kind="stable")[:n_classes].tolist())
 
 
@@ -132,15 +181,18 @@ def _points(cells: pl.Series, n_points: int) -> tuple[pl.Series, dict[str, Any]]
     return distinct, rug
 
 
-def _means(subject: Subject, rows: Table, cells: pl.Series, classes: list[int]) -> dict[str, Any]:
+def _means(
+    subject: Subject, variants: Variants, usual: _Usual, cells: pl.Series, classes: list[int]
+) -> dict[str, Any]:
     """Return the mean probabilities of the classes with each of the cells in all rows."""
+    rows = variants.rows
     own = rows.frame.get_column(cells.name)
-    parts = [
-        rows.frame.with_columns(cells[idx : idx + 1].cast(own.dtype).new_from_index(0, rows.n_rows))
+    columns = [
+        cells[idx : idx + 1].cast(own.dtype).new_from_index(0, rows.n_rows)
         for idx in range(len(cells))
     ]
-    proba = subject.proba(stacked(parts, rows.source))
-    mean: Floats = proba.reshape(len(cells), rows.n_rows, -1).mean(axis=1)  # (M*N, C) -> (M, C)
+    proba = variants.proba([[column] for column in columns])
+    mean = usual.corrected(proba.reshape(len(cells), rows.n_rows, -1))  # (M*N, C) -> (M, C)
     names = subject.classes
     has_missing = cells.null_count() > 0
     shown = mean[:-1] if has_missing else mean

@@ -17,12 +17,15 @@ from assay.evaluate.draws import drawn_weights
 from assay.evaluate.intervals import Interval
 from assay.explain.alike import alike_columns
 from assay.explain.screen import RowLosses, Unit, screen, shuffled_source
+from assay.explain.strongest import strongest_columns
 from assay.explain.subject import Subject
 from assay.metrics import Floats, Indices
 from assay.table import Table
 
 MOST_REFINED = 30  # columns that are shuffled more than once
 MOST_TESTED = 150  # with more, groups of columns are tested first
+MOST_GROUPED = 10_000  # with more, only those that go with the predictions are tested
+_MOST_CLOSE = 1_000  # of them, before those that carry the same are joined
 _CHANCE = 11  # keeps this source of chance apart from others of the same seed
 
 
@@ -47,7 +50,8 @@ def permutation_importance(
     Mach. Learn. Res. 20:177. The model is not trained again: a small figure may mean
     that another column tells the same. The 30 columns that matter most are shuffled
     `n_shuffles` times, others once; of more than 150 the most important are found by
-    `screen`. An interval is that of rows and shuffles drawn anew together.
+    `screen`, of more than 10,000 by `strongest_columns`. An interval is that of rows and
+    shuffles drawn anew together.
 
     Args:
         subject: Is asked for the same N rows in the same order every time, or for that
@@ -70,7 +74,9 @@ def permutation_importance(
         {"columns": [{"column", "increase": {estimate, low, high}, "n_shuffles"}, ...],
         most important first, "metric": "log_loss", "n_rows", "confidence", "grouped":
         [{"columns", "text"}], "n_columns": how many are used, "n_untested": how many of
-        them were not tested singly and are not listed}. The first column of a group
+        them were not tested singly and are not listed}; of more than 10,000 columns also
+        "n_set_aside": how many of them were not tested at all, since others go with the
+        predictions more closely. The first column of a group
         stands for it, with the others in "with". Increases are in nats and may be
         slightly below 0 by chance; None where there is one row only.
 
@@ -84,14 +90,19 @@ def permutation_importance(
     rows = subject.typed(raw)
     if rows.n_rows == 1:
         increases = [(name, Interval(None, None, None), 0) for name in chosen]
-        return _described(increases, [(name,) for name in chosen], raw, confidence)
+        return _described(increases, [(name,) for name in chosen], raw, confidence, len(chosen))
 
     def is_late() -> bool:
         return deadline is not None and clock() >= deadline
 
-    units: list[Unit] = alike_columns(rows, chosen) if joins_alike else [(one,) for one in chosen]
     losses = RowLosses(subject, rows, y)
     base = losses.of([()])[0]
+    close, n_all = chosen, len(chosen)
+    if n_all > MOST_GROUPED:
+        close = strongest_columns(rows, chosen, losses.variants.proba([()]), _MOST_CLOSE)
+    units: list[Unit] = alike_columns(rows, close) if joins_alike else [(one,) for one in close]
+    if n_all > MOST_GROUPED:
+        units = units[:MOST_TESTED]
     tested = units
     if len(units) > MOST_TESTED:
         tested = screen(losses, base, units, most=2 * MOST_REFINED, rng=rng, is_late=is_late)
@@ -101,7 +112,7 @@ def permutation_importance(
         (unit[0], interval, len(changes[unit]))
         for unit, interval in zip(changes, intervals, strict=True)
     ]
-    return _described(increases, units, raw, confidence)
+    return _described(increases, units, raw, confidence, n_all)
 
 
 def sample_size(n_columns: int) -> int:
@@ -201,6 +212,7 @@ def _described(
     units: Sequence[Unit],
     raw: Table,
     confidence: float,
+    n_columns: int,
 ) -> dict[str, Any]:
     joined = {unit[0]: list(unit[1:]) for unit in units if len(unit) > 1}
     ranked = sorted(increases, key=lambda one: -(one[1].estimate or 0.0))
@@ -210,8 +222,9 @@ def _described(
         listed.append(entry | ({"with": joined[name]} if name in joined else {}))
     shown = [name for name in joined if any(one["column"] == name for one in listed)]
     n_listed = sum(1 + len(one.get("with", [])) for one in listed)
-    n_columns = sum(len(unit) for unit in units)
-    return {
+    n_close = sum(len(unit) for unit in units)
+    set_aside = {"n_set_aside": n_columns - n_close} if n_close < n_columns else {}
+    return set_aside | {
         "columns": listed,
         "metric": "log_loss",
         "n_rows": raw.n_rows,

@@ -6,11 +6,13 @@ Comes in: units of columns. Goes out: the units whose shuffling costs most. Call
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
-from assay.explain.subject import Subject, stacked
+from assay.explain.subject import Subject
+from assay.explain.variants import Variants
 from assay.metrics import Floats, Indices, row_log_loss
 from assay.table import Table
 
@@ -37,6 +39,11 @@ class RowLosses:
     rows: Table
     y: Indices
 
+    @cached_property
+    def variants(self) -> Variants:
+        """Variants of the rows."""
+        return Variants(self.subject, self.rows)
+
     @property
     def n_together(self) -> int:
         """How many variants of the rows go into one prediction."""
@@ -49,8 +56,7 @@ class RowLosses:
         Args:
             variants: For each the columns that it exchanges.
         """
-        parts = [self.rows.frame.with_columns(columns) for columns in variants]
-        proba = self.subject.proba(stacked(parts, self.rows.source))
+        proba = self.variants.proba(variants)
         loss = row_log_loss(np.tile(self.y, len(variants)), proba)
         return loss.reshape(len(variants), -1)  # (V*N,) -> (V, N)
 

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 
 from assay.derive import referenced_columns
+from assay.encode.arrays import Arrays
+from assay.encode.table_encoder import TableEncoder
 from assay.errors import InternalError, UserError, did_you_mean
 from assay.metrics import Floats, Indices
 from assay.predict import Predictor, Preparation
@@ -26,6 +28,9 @@ The rows were cast by `Preparation.cast`: `Preparation.finish` makes features of
 As casting twice changes nothing, a function of raw rows does as well, if more slowly.
 """
 
+PredictArrays = Callable[[Arrays], np.ndarray]
+"""From N encoded rows to probabilities, shape (N, C), in the order of the rows."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -36,12 +41,18 @@ class Subject:
         preparation: What the raw columns are.
         recipe: How they are read.
         classes: Names of the C classes.
+        encoder: Makes arrays of the features that `predict` predicts from; None if unknown.
+        of_arrays: The same as `predict` from such arrays; None if unknown.
+        is_cast: Whether raw rows are cast already, as `typed` returns them.
     """
 
     predict: Predict
     preparation: Preparation
     recipe: Recipe
     classes: tuple[str, ...]
+    encoder: TableEncoder | None = None
+    of_arrays: PredictArrays | None = None
+    is_cast: bool = False
 
     @classmethod
     def of(cls, predictor: Predictor) -> "Subject":
@@ -52,7 +63,8 @@ class Subject:
             features = preparation.finish(cast, recipe, is_training=False)
             return predictor.core.run(predictor.encoder.transform(features))
 
-        return cls(predict, preparation, recipe, predictor.target.classes)
+        classes, encoder = predictor.target.classes, predictor.encoder
+        return cls(predict, preparation, recipe, classes, encoder, predictor.core.run)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,11 +74,14 @@ class Subject:
     def typed(self, raw: Table) -> Table:
         """Return the rows cast by the raw schema, without columns that nobody reads.
 
-        Casting is the dearest step of a prediction, and needs to be done once only.
+        Casting is the dearest step of a prediction, and needs to be done once only: where
+        the rows are cast they are returned as they are.
 
         Raises:
             UserError: A missing column, or a cell that does not fit its column's kind.
         """
+        if self.is_cast:
+            return raw
         schema = self.preparation.raw_schema
         read = referenced_columns(self.preparation.expressions)
         typed = self.preparation.cast(raw, self.recipe, is_training=False)
@@ -80,9 +95,22 @@ class Subject:
             InternalError: The function gives another shape.
         """
         with silently():  # whatever is odd about the cells was told when they were cast
-            found = np.asarray(self.predict(rows), dtype=np.float64)
-        if found.shape != (rows.n_rows, len(self.classes)):
-            expected = (rows.n_rows, len(self.classes))
+            return self._checked(self.predict(rows), rows.n_rows)
+
+    def proba_of(self, arrays: Arrays) -> Floats:
+        """Return the probabilities of encoded rows, (N, C), float64.
+
+        Raises:
+            InternalError: The function gives another shape, or there is none.
+        """
+        if self.of_arrays is None:
+            raise InternalError("the subject cannot predict from arrays")
+        return self._checked(self.of_arrays(arrays), arrays.n_rows)
+
+    def _checked(self, proba: np.ndarray, n_rows: int) -> Floats:
+        found: Floats = np.asarray(proba, dtype=np.float64)
+        if found.shape != (n_rows, len(self.classes)):
+            expected = (n_rows, len(self.classes))
             raise InternalError(f"predictions have shape {found.shape}, not {expected}")
         return found
 

@@ -10,17 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.encode.table_encoder import TableEncoder
+from assay.file_bounds import NUMBERS_PER_CONSTANT, ROW_NUMBERS
 from assay.modelfile.core_message import CoreMessage, Value, read_core
 from assay.modelfile.layout import MalformedError
 from assay.modelfile.shapes import ROWS, Call, Shape, infer, size_of, work_of
 
 OUTPUT = "probabilities"
-ROW_NUMBERS = 1 << 21
-"""Numbers that all nodes together may hold of a row, whatever the size of the file."""
-
-NUMBERS_PER_CONSTANT = 4
-"""The same of a larger graph, for each number that it stores."""
-
 ROW_WORK, WORK_PER_CONSTANT = 1 << 24, 16
 """Operations of a row, likewise."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from assay.core import IR_VERSION, OPSET, ROW_NUMBERS, TEXT_NUMBERS, TREE_DOMAIN, TREE_OPSET
+from assay.file_bounds import MAX_NODES
 from assay.modelfile.layout import MalformedError
 from assay.modelfile.protobuf import (
     BYTES,
@@ -24,7 +25,6 @@ from assay.modelfile.protobuf import (
     signed,
 )
 
-MAX_NODES = 20_000
 _MAX_NAME = 200
 _MAX_DIMENSIONS = 8
 _NODE_INPUTS = 4_096

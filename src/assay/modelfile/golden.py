@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 
 from assay.derive import check_growth
-from assay.encode.table_encoder import TableEncoder
 from assay.errors import InternalError
 from assay.modelfile.layout import MalformedError
 from assay.modelfile.plain import check_type
@@ -104,8 +103,10 @@ def make_golden(predictor: Predictor, centers: dict[str, list[float]]) -> dict[s
         centers: For numeric raw columns a few typical values, such as quantiles.
     """
     columns, most_bytes = {}, most_cell_bytes(predictor)
+    levels = {feature.column: feature.levels for feature in predictor.encoder.categorical}
     for position, spec in enumerate(predictor.preparation.raw_schema.columns):
-        cells = _cells(spec, predictor.encoder, centers.get(spec.name, [0.0]), most_bytes)
+        center = centers.get(spec.name, [0.0])
+        cells = _cells(spec, levels.get(spec.name), center, most_bytes)
         turned = [cells[(idx + position) % len(cells)] for idx in range(N_ROWS - 1)]
         columns[spec.name] = {"kind": str(spec.kind), "cells": [*turned, None]}
     golden = {"columns": columns}
@@ -155,15 +156,13 @@ def check_difference(worst: float) -> None:
 
 
 def _cells(
-    spec: ColumnSpec, encoder: TableEncoder, center: list[float], most_bytes: int
+    spec: ColumnSpec, levels: tuple[str, ...] | None, center: list[float], most_bytes: int
 ) -> list[Any]:
     if spec.kind == Kind.NUMERIC:
         return [float(value) for value in center] or [0.0]
     if spec.kind == Kind.DATETIME:
         return list(_DATES)
-    for feature in encoder.categorical:
-        if feature.column == spec.name:
-            levels = feature.levels[: N_ROWS - 2]
-            short = [level for level in levels if len(level.encode()) <= most_bytes]
-            return [*short, "a level never seen"]
+    if levels is not None:
+        short = [level for level in levels[: N_ROWS - 2] if len(level.encode()) <= most_bytes]
+        return [*short, "a level never seen"]
     return ["some words", "Other, Mr. Some Words", "1"]

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from assay.file_bounds import MAX_VALUES
 from assay.modelfile.layout import MalformedError, to_json
 
 MAX_DEPTH = 32
-MAX_VALUES = 1 << 23
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _MOST_DIGITS = 24
 _OPEN, _CLOSE = (np.zeros(256, dtype=bool) for _ in range(2))

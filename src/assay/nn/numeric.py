@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from assay.deal import sample_rows
 from assay.encode.features import NumericFeature
+from assay.nn.quartiles import quartiles
 
 MAX_STATISTIC_ROWS = 100_000  # quantiles of more rows move by less than half a percent
 LARGEST_SCALED = 1e15  # scaled numbers stop here; its square is still a finite float32
@@ -84,16 +85,17 @@ class NumericInput(nn.Module):
         """Fit one member on its rows, sorted by column, NaN last."""
         lefts, inverse_widths = [], []
         n_valid = np.count_nonzero(~np.isnan(ordered), axis=0)
+        found = np.zeros((3, len(self.features)))  # fill, center, factor
+        middles = quartiles(ordered, n_valid).T
         for idx, feature in enumerate(self.features):
             values = ordered[: n_valid[idx], idx].astype(np.float64)
-            fill = _fill_value(values, feature)
-            center, factor = _center_and_factor(values, feature)
-            self.fill[member_idx, idx] = fill
-            self.center[member_idx, idx] = center
-            self.factor[member_idx, idx] = factor
+            found[0, idx] = _fill_value(values, feature, middles[idx])
+            found[1:, idx] = _center_and_factor(values, feature, middles[idx])
             left, inverse_width = _bins(values, feature.n_bins)
             lefts.append(left)
             inverse_widths.append(inverse_width)
+        for name, own in zip(("fill", "center", "factor"), found, strict=True):
+            getattr(self, name)[member_idx] = torch.from_numpy(own)
         if len(self.bin_feature):
             self.left[member_idx] = torch.from_numpy(np.concatenate(lefts))
             self.inverse_width[member_idx] = torch.from_numpy(np.concatenate(inverse_widths))
@@ -121,7 +123,7 @@ class NumericInput(nn.Module):
         return clipped if self.clips_all else torch.where(self.is_clipped, clipped, bounded)
 
 
-def _fill_value(values: np.ndarray, feature: NumericFeature) -> float:
+def _fill_value(values: np.ndarray, feature: NumericFeature, middles: np.ndarray) -> float:
     if feature.fill == "constant":
         return feature.fill_value
     if not len(values):
@@ -131,10 +133,13 @@ def _fill_value(values: np.ndarray, feature: NumericFeature) -> float:
     if feature.fill == "mode":
         distinct, counts = np.unique(values, return_counts=True)
         return float(distinct[np.argmax(counts)])  # the smallest of equally common values
-    return float(np.median(values))
+    return float(middles[3])
 
 
-def _center_and_factor(values: np.ndarray, feature: NumericFeature) -> tuple[float, float]:
+def _center_and_factor(
+    values: np.ndarray, feature: NumericFeature, middles: np.ndarray
+) -> tuple[float, float]:
+    """Return them for sorted values, whose `quartiles` are known, shape (4,)."""
     if feature.scale == "none":
         return 0.0, 1.0
     if feature.scale == "divide":
@@ -146,7 +151,7 @@ def _center_and_factor(values: np.ndarray, feature: NumericFeature) -> tuple[flo
         return float(values.mean()), _inverse(float(values.std()))
     if feature.scale == "minmax":
         return low, _inverse(high - low)
-    lower, median, upper = np.quantile(values, (0.25, 0.5, 0.75))
+    lower, median, upper = middles[:3]
     return float(median), _inverse(float(upper - lower)) or 2.0 * _inverse(high - low)
 
 
