@@ -14,6 +14,7 @@ import numpy as np
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.machine import uncollected
 from assay.model import Model
 from assay.modelfile import ModelContents, load_model, make_golden
 from assay.read import read_table
@@ -117,8 +118,9 @@ def _train(
     start_s: float,
     folder: RunFolder | None,
 ) -> Model:
-    from assay.pipeline import run
-    from assay.training.history import Silent
+    with uncollected():
+        from assay.pipeline import run
+        from assay.training.history import Silent
 
     try:
         trained = run(

@@ -1,8 +1,10 @@
-"""The memory there is, and what this process takes of it."""
+"""The memory there is, what this process takes of it, and when the collector goes over it."""
 
 import contextlib
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -36,6 +38,22 @@ def give_back() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Let the garbage collector rest while large libraries are imported.
+
+    It would go over all that they make, again and again, and find nothing to free: 0.2 s
+    of 1.4 s for PyTorch, 0.3 s of 1.0 s for scikit-learn.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def peak_bytes() -> int:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from assay.candidates.proba import log_proba_of, log_softmax
+from assay.candidates.proba import log_proba_of
+from assay.softmax import log_softmax
 
 
 def test_log_softmax_of_large_scores_is_finite():

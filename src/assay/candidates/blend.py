@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from assay.deal import sample_rows
 from assay.errors import UserError
+from assay.softmax import log_softmax, row_max, row_sum, softmax
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -79,11 +80,11 @@ def fit_weights(log_proba: Floats, y: Ints, *, penalty: float = PENALTY) -> Floa
     """
     log_proba, y = _checked(log_proba, y)
     n_parts, n_rows, n_classes = log_proba.shape
+    if n_parts == 1 or n_rows == 0:
+        return _alone(n_parts - 1, n_parts)
     chosen = sample_rows(n_rows, fitted_rows(n_rows, n_classes))
     parts = np.maximum(log_proba[:, chosen], LEAST_LOG)
     problem = _Problem.of(parts.astype(np.float64), y[chosen])
-    if n_parts == 1 or n_rows == 0:
-        return _alone(n_parts - 1, n_parts)
     reference, start = _best_single(problem)
     noise = penalty * problem.slope_errors(start)
     noise[reference] = 0.0
@@ -110,7 +111,7 @@ def blend(log_proba: Floats, weights: Floats | Sequence[float]) -> Floats:
         for weight, part in zip(weights, log_proba, strict=True)
         if weight > 0
     ]
-    return _log_softmax(np.sum(used, axis=0, dtype=np.float64))
+    return log_softmax(np.asarray(np.sum(used, axis=0, dtype=np.float64)))
 
 
 def average_repeats(log_proba: Floats) -> Floats:
@@ -128,7 +129,7 @@ def average_repeats(log_proba: Floats) -> Floats:
     count = known.sum(axis=-3)
     total = np.where(known, np.maximum(log_proba, LEAST_LOG), 0.0).sum(axis=-3, dtype=np.float64)
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return _log_softmax(mean)
+    return log_softmax(mean)
 
 
 def fitted_rows(n_rows: int, n_classes: int) -> int:
@@ -161,13 +162,13 @@ class _Problem:
     def loss(self, weight: Floats) -> float:
         """Return mean log sum_c exp(sum_i w_i gap_i), which is the mean log loss."""
         logits = np.tensordot(weight, self._gaps, axes=1)  # (N, C)
-        peak = logits.max(axis=1)
-        raised = np.exp(logits - peak[:, None]).sum(axis=1)
-        return float((np.log(raised) + peak).mean())
+        peak = row_max(logits)
+        raised = row_sum(np.exp(logits - peak))
+        return float((np.log(raised) + peak)[:, 0].mean())
 
     def slopes(self, weight: Floats) -> Floats:
         """Return each row's derivative of the loss by each weight, (M, N)."""
-        return self._expected(_softmax(np.tensordot(weight, self._gaps, axes=1)))
+        return self._expected(softmax(np.tensordot(weight, self._gaps, axes=1)))
 
     def slope_errors(self, weight: Floats) -> Floats:
         """Return the standard error of the mean slopes, (M,); 0 for a single row."""
@@ -178,7 +179,7 @@ class _Problem:
 
     def derivatives(self, weight: Floats) -> tuple[Floats, Floats]:
         """Return gradient (M,) and Hessian (M, M) of the loss."""
-        share = _softmax(np.tensordot(weight, self._gaps, axes=1))
+        share = softmax(np.tensordot(weight, self._gaps, axes=1))
         mean = self._expected(share)
         root = (self._gaps * np.sqrt(share)).reshape(self.n_parts, -1)  # (M, N, C) -> (M, N*C)
         return mean.mean(axis=1), (root @ root.T - mean @ mean.T) / self.n_rows
@@ -263,15 +264,3 @@ def _checked(log_proba: Floats, y: Ints) -> tuple[Floats, Ints]:
         )
     known = ~np.isnan(log_proba).any(axis=(0, 2))
     return (log_proba, y) if known.all() else (log_proba[:, known], y[known])
-
-
-def _softmax(logits: Floats) -> Floats:
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    share: Floats = raised / raised.sum(axis=-1, keepdims=True)
-    return share
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    lowered = logits - logits.max(axis=-1, keepdims=True)
-    result: Floats = lowered - np.log(np.exp(lowered).sum(axis=-1, keepdims=True))
-    return result

@@ -15,7 +15,7 @@ from assay.candidates.features import Features, TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.grown import Grown
 from assay.candidates.proba import add_log_proba, log_proba_of
-from assay.candidates.threads import over_fits
+from assay.candidates.threads import load_learners, over_fits
 from assay.candidates.trees import Tree, add_trees
 from assay.deal import sample_rows
 from assay.encode.arrays import Arrays
@@ -145,6 +145,7 @@ def fit_boosting(
         most_rows: Each fit learns from a random part of more.
         max_iterations: Of each fit; by default what the size of the table allows.
     """
+    load_learners()
     plan = _Plan(training, folds, seed, most_rows, max_iterations)
     first = over_fits(plan.fit, folds.n_fits)
     n_kept = choose_iterations([curve for _, curve in first], folds.repeat)

@@ -14,6 +14,7 @@ from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.kept import keep_fits, recall_fits
 from assay.candidates.rivals import Fits, Majority, Rival
+from assay.candidates.threads import load_learners
 from assay.ledger import Ledger
 from assay.machine import give_back
 from assay.options import CandidateName
@@ -88,9 +89,7 @@ def measure_seconds(
     A part of the rows and a few iterations are fitted and extrapolated. It is right within
     a factor of two or so: how soon boosting ends, nobody knows beforehand.
     """
-    import sklearn.ensemble
-    import sklearn.linear_model  # noqa: F401  (not to be measured)
-
+    load_learners()  # not to be measured
     folds = Folds.of(setup)
     work = _Work.of(setup, folds.of_fits(np.array([0])), recipe)
     seconds: dict[str, float] = {}

@@ -7,15 +7,9 @@ it; the others share the rest. The same in NumPy and in the core graph.
 import numpy as np
 
 from assay.nn.graph import GraphBuilder
+from assay.softmax import log_softmax
 
 _NOT_MET = -1e4  # raw score of a class that takes no part; its exponential is 0
-
-
-def log_softmax(scores: np.ndarray) -> np.ndarray:
-    """Return the logarithms of probabilities, of scores up to a number for each row."""
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    result: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return result
 
 
 def log_unseen(n_rows: np.ndarray, n_classes: int) -> np.ndarray:

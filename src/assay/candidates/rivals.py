@@ -11,11 +11,12 @@ from typing import Protocol
 import numpy as np
 
 from assay.candidates.folds import Folds
-from assay.candidates.proba import log_proba_of, log_softmax
+from assay.candidates.proba import log_proba_of
 from assay.candidates.threads import over_fits
 from assay.encode.arrays import Arrays
 from assay.errors import InternalError
 from assay.nn.graph import GraphBuilder
+from assay.softmax import log_softmax
 
 _CHUNK_ROWS = 1 << 15
 

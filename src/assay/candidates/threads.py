@@ -7,7 +7,16 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from assay.machine import uncollected
+
 T = TypeVar("T")
+
+
+def load_learners() -> None:
+    """Import what fits are made with, before `over_fits` looks for its libraries."""
+    with uncollected():
+        import sklearn.ensemble
+        import sklearn.linear_model  # noqa: F401
 
 
 def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
@@ -17,15 +26,18 @@ def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
     rounded in another way for each number of threads. The fits share the processor
     instead, on as many threads as PyTorch has.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import ThreadpoolController
+
+    # Finding the libraries takes 3 ms: once for all fits, so `work` may load no further ones.
+    libraries = ThreadpoolController()
 
     def alone(fit_idx: int) -> T:
         # OpenBLAS may flag "invalid" for lanes of a product that nobody reads.
-        with threadpool_limits(limits=1, user_api="openmp"), np.errstate(invalid="ignore"):
+        with libraries.limit(limits=1, user_api="openmp"), np.errstate(invalid="ignore"):
             return work(fit_idx)
 
     n_workers = min(torch.get_num_threads(), n_fits)
-    with threadpool_limits(limits=1, user_api="blas"):  # of the whole process
+    with libraries.limit(limits=1, user_api="blas"):  # of the whole process
         if n_workers <= 1:
             return [alone(idx) for idx in range(n_fits)]
         with ThreadPoolExecutor(n_workers) as workers:

@@ -13,6 +13,7 @@ import numpy as np
 
 from assay.errors import UserError
 from assay.metrics import Floats, Indices
+from assay.softmax import row_max, row_sum, softmax
 
 MAX_TEMPERATURE = 20.0
 """Temperatures stay in [1 / 20, 20]; data told apart without error would ask for 0."""
@@ -59,7 +60,7 @@ def fit_temperature(proba: Floats, y_true: Indices) -> float:
         raise UserError(
             f"proba must be (N, C) and y_true (N,), N > 0 (got {logits.shape}, {y_true.shape})"
         )
-    logits -= logits.max(axis=1, keepdims=True)
+    logits -= row_max(logits)
     truth = float(np.take_along_axis(logits, y_true[:, None], axis=1).mean())
     low, high = -np.log(MAX_TEMPERATURE), np.log(MAX_TEMPERATURE)
     log_t, step = 0.0, np.inf
@@ -93,7 +94,7 @@ def apply_temperature(proba: Floats, temperature: float, *, mix: float = 0.0) ->
         [0.667, 0.333]
     """
     logits = _logits(proba)
-    cooled = _softmax(logits / temperature)
+    cooled = softmax(logits / temperature)
     mixed: Floats = (1 - mix) * cooled + mix / logits.shape[-1]
     return mixed
 
@@ -132,7 +133,7 @@ def fit_vector(proba: Floats, y_true: Indices) -> tuple[Floats, Floats]:
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         factors, shifts = parameters.reshape(2, n_classes)
-        share = _softmax(logits * factors + shifts)
+        share = softmax(logits * factors + shifts)
         own = np.take_along_axis(share, y_true[:, None], axis=1)
         away = factors - start
         value = -np.log(np.maximum(own, PROBABILITY_FLOOR)).mean()
@@ -163,7 +164,7 @@ def apply_vector(proba: Floats, factors: Floats, shifts: Floats, *, mix: float =
         UserError: A value that is no probability.
     """
     logits = _logits(proba)
-    moved = _softmax(logits * np.asarray(factors) + np.asarray(shifts))
+    moved = softmax(logits * np.asarray(factors) + np.asarray(shifts))
     mixed: Floats = (1 - mix) * moved + mix / logits.shape[-1]
     return mixed
 
@@ -199,15 +200,9 @@ def _moments(logits: Floats, factor: float) -> tuple[float, float]:
     for start in range(0, n_rows, size):
         block = logits[start : start + size]
         share = np.exp(block * factor)
-        mass = share.sum(axis=1)
+        mass = row_sum(share)[:, 0]
         share *= block
-        mean = share.sum(axis=1) / mass
+        mean = row_sum(share)[:, 0] / mass
         square = np.einsum("nc,nc->n", share, block) / mass
         total += mean.sum(), (square - mean**2).sum()
     return float(total[0] / n_rows), float(total[1] / n_rows)
-
-
-def _softmax(logits: Floats) -> Floats:
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares: Floats = raised / raised.sum(axis=-1, keepdims=True)
-    return shares

@@ -4,7 +4,7 @@ Comes in: out-of-fold log probabilities of each candidate. Goes out: the mixture
 ship, its honest probabilities for every row, and the plain data of the comparison.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -144,40 +144,47 @@ class Contest:
             groups=judged.groups,
         )
 
-    def documents(self) -> list[dict[str, Any]]:
-        """Return each candidate's scores with intervals, as plain data."""
+    def documents(self, told: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return each candidate's scores with intervals, as plain data.
+
+        Args:
+            told: Rows judged by what ships, with "n_rows" and "scores". Where these are
+                the rows compared here, its intervals are the same wherever they are told.
+        """
+        judged, weights, shipped = self._compared, self.shipped.weights, self.verdict.shipped
+        known = told["scores"] if told and told["n_rows"] == len(judged.y) else None
+        return [
+            {
+                "name": name,
+                "n_rows": len(judged.y),
+                "scores": {score: known[score] for score in _SHOWN}
+                if known is not None and name == shipped
+                else self._scores(name),
+                "weight": weights.get(name, 0.0),
+                "is_shipped": name == shipped,
+            }
+            for name in self.names
+        ]
+
+    def _scores(self, name: str) -> dict[str, dict[str, float | None]]:
+        """Return the scores of a candidate with intervals."""
         judged, recipe = self._compared, self._recipe
-        weights = self.shipped.weights
-        found = []
-        for name in self.names:
-            proba = self._compared_proba[name]
-            proba = proba if name == MAJORITY else _averaged(proba)
-            scores = bootstrap_intervals(
-                judged.y,
-                proba,
-                n_resamples=min(recipe.evaluate.bootstrap, DRAWS),
-                confidence=recipe.evaluate.confidence,
-                seed=recipe.seed,
-                groups=judged.groups,
-                draws_ranks=False,
-            )
-            if judged.groups is None:  # where all rows are right, draws would claim certainty
-                n_right = float((proba.argmax(axis=1) == judged.y).sum())
-                confidence = recipe.evaluate.confidence
-                scores["accuracy"] = wilson(n_right, len(proba), confidence=confidence)
-            found.append(
-                {
-                    "name": name,
-                    "n_rows": len(judged.y),
-                    "scores": {
-                        score: widened(score, scores[score], CROSS_FITTED).to_dict()
-                        for score in _SHOWN
-                    },
-                    "weight": weights.get(name, 0.0),
-                    "is_shipped": name == self.verdict.shipped,
-                }
-            )
-        return found
+        proba = self._compared_proba[name]
+        proba = proba if name == MAJORITY else _averaged(proba)
+        scores = bootstrap_intervals(
+            judged.y,
+            proba,
+            n_resamples=min(recipe.evaluate.bootstrap, DRAWS),
+            confidence=recipe.evaluate.confidence,
+            seed=recipe.seed,
+            groups=judged.groups,
+            draws_ranks=False,
+        )
+        if judged.groups is None:  # where all rows are right, draws would claim certainty
+            n_right = float((proba.argmax(axis=1) == judged.y).sum())
+            confidence = recipe.evaluate.confidence
+            scores["accuracy"] = wilson(n_right, len(proba), confidence=confidence)
+        return {name: widened(name, scores[name], CROSS_FITTED).to_dict() for name in _SHOWN}
 
     @cached_property
     def _compared(self) -> _Judged:

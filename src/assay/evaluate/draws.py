@@ -5,15 +5,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.metrics import (
     ECE_BINS,
     Floats,
     Indices,
     confidence_gaps,
-    rank_scores,
     row_brier,
     row_log_loss,
     scores_from_margins,
@@ -21,6 +22,7 @@ from assay.metrics import (
 )
 
 _CHUNK = 100_000  # weights held at once: they and their sums stay in the cache
+_FEW_CLASSES = 16  # whose rows are faster counted by a matrix product
 
 
 def drawn_weights(unit: Indices, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
@@ -77,13 +79,28 @@ class RowScores:
             gap=self.gap[row_idx],
         )
 
+    @cached_property
+    def _is_class(self) -> Floats:
+        """1 where a row is of a class, is predicted to be, and both; (N, 3 * C)."""
+        classes = np.arange(self.n_classes)
+        true, predicted = self.y_true[:, None] == classes, self.y_pred[:, None] == classes
+        return np.concatenate([true, predicted, true & predicted], axis=1).astype(np.float64)
+
+    def _margins(self, weight: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return drawn rows of each class: true, predicted, right, (R', C) each."""
+        if self.n_classes <= _FEW_CLASSES:  # sums of whole numbers: the same in any order
+            true, predicted, correct = np.split(weight @ self._is_class, 3, axis=1)
+            return true, predicted, correct
+        is_right = self.y_true == self.y_pred
+        return (
+            _sums(self.y_true, weight, self.n_classes),
+            _sums(self.y_pred, weight, self.n_classes),
+            _sums(self.y_true[is_right], weight[:, is_right], self.n_classes),
+        )
+
     def scores(self, weight: Floats) -> dict[str, Floats]:
         """Return the scores by name, each (R',), for weights (R', N)."""
-        is_right = self.y_true == self.y_pred
-        true = _sums(self.y_true, weight, self.n_classes)
-        predicted = _sums(self.y_pred, weight, self.n_classes)
-        correct = _sums(self.y_true[is_right], weight[:, is_right], self.n_classes)
-        scores = scores_from_margins(true, predicted, correct)
+        scores = scores_from_margins(*self._margins(weight))
         total = weight.sum(axis=1)
         means = weight @ self.losses / total[:, None]  # (R', 2)
         scores["log_loss"], scores["brier"] = means[:, 0], means[:, 1]
@@ -102,31 +119,82 @@ class Ranking:
 
     def __init__(self, y_true: Indices, proba: Floats) -> None:
         self._orders = [
-            _sorted(y_true == class_idx, proba[:, class_idx])
+            _Order.of(y_true == class_idx, proba[:, class_idx])
             for class_idx in ranked_classes(proba.shape[1])
         ]
 
     def scores(self, weight: Floats) -> dict[str, Floats]:
         """Return the two scores by name, each (R',), for weights (R', N)."""
-        area, average = [], []
-        for order, ends, own in self._orders:
-            ranked = weight[:, order]
-            true = np.cumsum(ranked * own, axis=1)[:, ends]
-            both = np.cumsum(ranked, axis=1)[:, ends]
-            found = rank_scores(true, both - true)
-            area.append(found[0])
-            average.append(found[1])
+        found = [order.scores(weight) for order in self._orders]
+        area, average = ([one[idx] for one in found] for idx in range(2))
         return {"auroc": _mean_known(area), "average_precision": _mean_known(average)}
+
+
+@dataclass(frozen=True)
+class _Order:
+    """N rows by falling score of a class, and the T thresholds at which it has rows.
+
+    Attributes:
+        row_idx: The rows, (N,).
+        own_idx: Those of the class, (M,).
+        n_own: Rows of the class at or above each threshold, (T,).
+        n_above: Rows above it, (T,).
+        n_rows: Rows at or above it, (T,).
+    """
+
+    row_idx: Indices
+    own_idx: Indices
+    n_own: Indices
+    n_above: Indices
+    n_rows: Indices
+
+    @classmethod
+    def of(cls, is_class: NDArray[np.bool_], score: Floats) -> "_Order":
+        row_idx = np.argsort(-score)
+        is_own = is_class[row_idx]
+        ends = threshold_ends(score[row_idx]) + 1
+        n_own = np.cumsum(is_own, dtype=np.intp)[ends - 1]
+        has_own = np.diff(n_own, prepend=0) > 0
+        n_above = np.concatenate([[0], ends[:-1]])
+        own_idx: Indices = row_idx[is_own]
+        n_own, n_above, n_rows = n_own[has_own], n_above[has_own], ends[has_own]
+        return cls(row_idx, own_idx, n_own, n_above, n_rows)
+
+    def scores(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Return AUROC and average precision, (R',) each; see `metrics.rank_scores`."""
+        if not len(self.own_idx):
+            nothing = np.full(len(weight), np.nan)
+            return nothing, nothing
+        gained = weight.take(self.own_idx, axis=1)
+        true = gained.cumsum(axis=1)
+        if len(self.n_own) < len(self.own_idx):
+            true = true.take(self.n_own - 1, axis=1)  # (R', T)
+            gained = np.diff(true, axis=1, prepend=0.0)
+        both = weight.take(self.row_idx, axis=1).cumsum(axis=1)  # (R', N)
+        at_or_above = both.take(self.n_rows - 1, axis=1)
+        all_true = true[:, -1]
+        all_false = both[:, -1] - all_true
+        # Pairs won: each row of the class beats the false rows below it and half its equals.
+        won = all_false[:, None] - at_or_above
+        won += true
+        if (self.n_rows - self.n_above > 1).any():
+            above = np.where(self.n_above > 0, both.take(self.n_above - 1, axis=1), 0.0)
+            won += (at_or_above - above - gained) / 2
+        area = _ratio(np.einsum("rt,rt->r", gained, won), all_true * all_false)
+        share = np.divide(true, at_or_above, out=np.zeros_like(true), where=at_or_above > 0)
+        share *= gained
+        average = _ratio(share.cumsum(axis=1)[:, -1], all_true)  # one after the other
+        return area, np.where(all_false > 0, average, np.nan)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    ratio: Floats = np.divide(part, whole, out=np.full_like(part, np.nan), where=whole != 0)
+    return ratio
 
 
 def _sums(index: Indices, weight: Floats, size: int) -> Floats:
     """Sum weights (R', N) by the index (N,) of their row -> (R', size)."""
     return np.stack([np.bincount(index, row, size) for row in weight])
-
-
-def _sorted(is_class: Indices, score: Floats) -> tuple[Indices, Indices, Floats]:
-    order = np.argsort(-score)
-    return order, threshold_ends(score[order]), is_class[order].astype(np.float64)
 
 
 def _mean_known(per_class: list[Floats]) -> Floats:
