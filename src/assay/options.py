@@ -282,10 +282,10 @@ class TrainRecipe(Section):
     )
     schedule: ScheduleName = Field("coslog4", description="course of the learning rate")
     bias_rate: NonNegative = Field(0.1, description="factor of the learning rate for biases")
-    scale_rate: NonNegative = Field(6.0, description="the same for the learned input scale")
-    hold_then_fade: bool = Field(
-        True, description="hold dropout and decay to half-time, then fade both to 0"
+    scale_rate: Auto | NonNegative = Field(
+        "auto", description="the same for the input scale; auto: 6 up to 3,000 rows, else 20"
     )
+    hold_then_fade: bool = Field(True, description="fade dropout and decay to 0 from half-time on")
     label_smoothing: Share = Field(0.0, description="probability spread over the other classes")
     class_weight: Literal["none", "balanced"] = Field("none", description="weight of classes")
     sample_weight: str = Field("", description="column with a weight for each row")

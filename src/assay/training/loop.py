@@ -29,7 +29,7 @@ from assay.training.device import computing
 from assay.training.history import History, Observer
 from assay.training.interruption import Interruption
 from assay.training.loss import loss_weights, sample_losses
-from assay.training.plan import Pacer, Plan
+from assay.training.plan import Pacer, Plan, settled
 from assay.training.rows import Lesson, in_batches
 from assay.training.schedule import flat_cosine
 from assay.training.selection import TEMPERATURES, Selection
@@ -123,6 +123,7 @@ class Run:
         *,
         keeper: Keeper | None = None,
     ) -> None:
+        recipe = settled(recipe, lesson.rows.n_rows)
         self.network, self.lesson, self.recipe = network, lesson, recipe
         self.pacer, self.batch_size = pacer, pacer.plan.batch_size
         self.keeper = keeper

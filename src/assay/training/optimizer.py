@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from assay.nn.network import Network
 from assay.options import TrainRecipe
 from assay.training.fused import FusedAdam, FusedSGD
+from assay.training.plan import SCALE_RATE
 from assay.training.schedule import flat_cosine, rate_factor
 
 
@@ -28,7 +29,8 @@ class Optimizer(Protocol):
 def parameter_groups(network: Network, recipe: TrainRecipe) -> list[dict[str, Any]]:
     """Return groups for weights, biases and the input scale, with rate factors.
 
-    Biases are not decayed.
+    Biases are not decayed. A rate of the input scale that is left to the rows is that of few;
+    see `plan.settled`.
     """
     weights: list[nn.Parameter] = [layer.weight for layer in network.body.linears()]
     if network.embedding.numel():
@@ -42,7 +44,7 @@ def parameter_groups(network: Network, recipe: TrainRecipe) -> list[dict[str, An
         groups.append(
             {
                 "params": [network.input_scale],
-                "rate": recipe.scale_rate,
+                "rate": SCALE_RATE if recipe.scale_rate == "auto" else recipe.scale_rate,
                 "decay": recipe.weight_decay,
             }
         )

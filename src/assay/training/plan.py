@@ -16,6 +16,10 @@ Clock = Callable[[], float]  # seconds since some moment, as `time.monotonic`
 _AUTO_EPOCHS = 64
 _AUTO_EPOCHS_ROWS = 10_000  # above this, epochs shrink so that cost grows slower than rows
 _MIN_AUTO_EPOCHS = 12
+SCALE_RATE = 6.0
+"""Of the input scale, where the recipe leaves it to a table of few rows."""
+
+_FEW_ROWS, _FAST_SCALE_RATE = 3_000, 20.0
 
 
 def auto_batch_size(n_train: int) -> int:
@@ -36,6 +40,17 @@ def auto_epochs(n_train: int) -> int:
     """
     shrunk = _AUTO_EPOCHS * math.sqrt(_AUTO_EPOCHS_ROWS / max(n_train, _AUTO_EPOCHS_ROWS))
     return max(round(shrunk), _MIN_AUTO_EPOCHS)
+
+
+def settled(recipe: TrainRecipe, n_rows: int) -> TrainRecipe:
+    """Return the same choices with the rate of the input scale for a table of `n_rows` rows.
+
+    A scale that learns fast soon tells inputs that matter from those that do not, which few
+    rows would show by chance; see docs/engine.md for what each choice gave.
+    """
+    if recipe.scale_rate == "auto" and n_rows > _FEW_ROWS:
+        return recipe.model_copy(update={"scale_rate": _FAST_SCALE_RATE})
+    return recipe
 
 
 @dataclass(frozen=True)
