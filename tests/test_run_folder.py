@@ -387,7 +387,7 @@ def test_a_damaged_record_is_told(tmp_path):
     run.leave()
     record = tmp_path / "r" / "run.state"
     record.write_bytes(record.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"damaged.* Begin anew \(--fresh\)"):
+    with pytest.raises(UserError, match=r"damaged.* Begin anew with 'assay train \.\.\. --fresh'"):
         read_record(tmp_path / "r")
     with pytest.raises(UserError, match="damaged"):
         begin(tmp_path / "r", start="resume")

@@ -4,16 +4,19 @@
 
 A limit of the file size (as of `ulimit -f`), and where one may mount it a small file system
 in memory, which is full indeed. Each time: the older file as it was, nothing beside it, one
-line, exit status 2.
+line, exit status 2. Only a training leaves the folder of its run, tells of it, and goes on
+from it to the bytes of an uninterrupted one once there is room.
 """
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,26 +60,41 @@ def limit_file_size(n_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
 
 
-def run_full(arguments: list[str], path: Path, set_limit: Callable[[], None]) -> bool:
+def run_full(
+    arguments: list[str], path: Path, set_limit: Callable[[], None], make_room: Callable[[], None]
+) -> bool:
     """Run a command on a disk that is full; return whether it kept all promises."""
     heard, said = os.pipe()  # no file: the limit would hold for it too
 
     def work() -> None:
         os.dup2(said, 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # Those of the parent may believe that they are files, in which one may seek.
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         set_limit()
         os._exit(assay_command([*arguments, str(path)]))
 
+    whole = path.read_bytes()
+    path.write_bytes(OLD)
     before = sorted(os.listdir(path.parent))
     child = forked(work)
     os.close(said)
     with os.fdopen(heard) as file:
         told = [line for line in file.read().splitlines() if "not used" not in line]
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    run = path.with_name(f"{path.name}.run")
+    left = sorted(name for name in os.listdir(path.parent) if name != run.name)
     kept = status == 2 and len(told) == 1 and "cannot write" in told[0]
-    kept = kept and path.read_bytes() == OLD and sorted(os.listdir(path.parent)) == before
+    kept = kept and path.read_bytes() == OLD and left == before
+    make_room()
+    if run.exists():
+        kept = kept and f"assay resume {run}" in told[0]
+        kept = kept and is_done(forked(lambda: os._exit(assay_command(["resume", str(run)]))))
+        kept = kept and path.read_bytes() == whole and not run.exists()
+        shutil.rmtree(run, ignore_errors=True)
     if not kept:
         print("   ", arguments[0], path.name, status, told, os.listdir(path.parent))
+    path.write_bytes(whole)
     return kept
 
 
@@ -108,13 +126,14 @@ def fill_limited(claims: Claims, folder: Path) -> None:
         out = folder / "limited" / name
         out.parent.mkdir(exist_ok=True)
         size = full_size(arguments, out)
-        # Training writes nothing else; a command of few bytes has fewer offsets.
+        # A command of few bytes has fewer offsets.
         offsets = sorted({0, 1, size - 1, *rng.integers(0, size, size=claims.part(N_OFFSETS))})
         kept = 0
         for offset in offsets:
-            out.write_bytes(OLD)
             limit = int(offset)
-            kept += run_full(arguments, out, lambda limit=limit: limit_file_size(limit))
+            kept += run_full(
+                arguments, out, lambda limit=limit: limit_file_size(limit), lambda: None
+            )
         out.unlink()
         claims.tell(f"{name} under a limit of file size", kept=kept, of=len(offsets), bytes=size)
 
@@ -130,10 +149,13 @@ def fill_small_disk(claims: Claims, folder: Path) -> None:
             size = full_size(arguments, path)
             kept, n_tries = 0, min(claims.part(N_OFFSETS), max(size // 4096, 1))
             for offset in rng.integers(0, size, size=n_tries):
-                path.write_bytes(OLD)
-                leave_room(disk, int(offset))
-                kept += run_full(arguments, path, lambda: None)
-                (disk / "filler").unlink()
+                room = int(offset)
+                kept += run_full(
+                    arguments,
+                    path,
+                    lambda room=room: leave_room(disk, room),
+                    partial((disk / "filler").unlink, missing_ok=True),
+                )
             path.unlink()
             claims.tell(f"{name} on a full disk", kept=kept, of=n_tries, bytes=size)
 

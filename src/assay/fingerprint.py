@@ -21,15 +21,17 @@ from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.read import NamedBytes
 from assay.recipe import Recipe, recipe_changes
-from assay.run_files import MOST_THREADS, POLARS_THREADS, SETTINGS
+from assay.run_files import MOST_THREADS, POLARS_THREADS, SETTINGS, STATE
 from assay.run_folder import RunFolder
 from assay.samples import HeldOutRows, Samples
+from assay.state_file import ANEW
 from assay.training.device import count_threads, on_threads
 from assay.version import __version__
 
 _CHUNK_BYTES = 1 << 20
 _CHUNK_ROWS = 1 << 14
 _SHOWN = 60  # letters of a value
+_GIVE = "Give what it was begun with"
 # What computes, judges or writes: another release of it may round or write otherwise.
 _PACKAGES = ("torch", "numpy", "polars", "scikit-learn", "scipy", "onnx", "onnxruntime")
 
@@ -108,7 +110,7 @@ def confirm(run: RunFolder, name: str, now: Mapping[str, Any] | None) -> None:
         run.keep(name, {}, plain)
         return
     if state is None:
-        raise _refusal(run, f"the record of its {name} is gone")
+        raise _refusal(run, f"its record {name}{STATE} is gone", "Put it back")
     before, after = state[1]["given"], plain["given"]
     if name == SETTINGS:  # threads are not compared: `on_threads_of` sets them
         before, after = ({**one, "threads": None} for one in (before, after))
@@ -117,7 +119,7 @@ def confirm(run: RunFolder, name: str, now: Mapping[str, Any] | None) -> None:
     if before is not None and after is None:
         raise _refusal(run, "it was begun with a test table")
     if before != after:
-        raise _refusal(run, _difference(name, before, after), _environment(name, before, after))
+        raise _refusal(run, _difference(name, before, after), _fix(name, before, after))
 
 
 @contextlib.contextmanager
@@ -139,28 +141,26 @@ def on_threads_of(run: RunFolder | None) -> Iterator[None]:
         isinstance(counts.get(name), int) and 0 < counts[name] <= MOST_THREADS
         for name in ("torch", "blas")
     ):
-        raise _refusal(run, "the record of its settings does not tell the number of threads")
+        what = f"its record {SETTINGS}{STATE} does not tell the number of threads"
+        raise _refusal(run, what, "Put it back as it was")
     with on_threads(counts):
         yield
 
 
-def _refusal(run: RunFolder, what: str, environment: str = "") -> UserError:
+def _refusal(run: RunFolder, what: str, fix: str = _GIVE) -> UserError:
     run.is_refused = True
-    given = f"Set {environment}" if environment else "Give what it was begun with"
     return UserError(
-        f"the training cannot go on: {what}",
-        where=str(run.path),
-        fix=f"{given}, or begin anew (--fresh)",
+        f"the training cannot go on: {what}", where=str(run.path), fix=f"{fix}, or {ANEW}"
     )
 
 
-def _environment(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return what has to be set around the command if nothing else differs; "" otherwise."""
+def _fix(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return what to do: set the environment where nothing else differs."""
     if name != SETTINGS or POLARS_THREADS not in before["device"]:
-        return ""
+        return _GIVE
     n_threads = before["device"][POLARS_THREADS]
     alike = {**now, "device": {**now["device"], POLARS_THREADS: n_threads}}
-    return f"POLARS_MAX_THREADS={n_threads}" if alike == before else ""
+    return f"Set POLARS_MAX_THREADS={n_threads}" if alike == before else _GIVE
 
 
 def _difference(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

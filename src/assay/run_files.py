@@ -1,19 +1,20 @@
-"""The files in a run's folder: which of them are the run's own, and how they go.
+"""The files in a run's folder: which of them are the run's own, and how they come and go.
 
 Comes in: a folder that somebody named. Goes out: what it holds of a run, or a refusal. A
 file is never taken for one of assay's by its name alone where no record stands beside it.
 """
 
 import contextlib
+import math
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import UserError
-from assay.state_file import is_state, peek_document
+from assay.state_file import ANEW, is_state, peek_document
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -68,9 +69,23 @@ def progress_of(folder: Path) -> list[str]:
 
 def earlier_s(folder: Path) -> float:
     """Return the seconds that earlier attempts took, up to the last state they wrote."""
-    documents = (peek_document(entry) for entry in folder.glob(f"*{STATE}"))
-    told = (one.get("elapsed_s") for one in documents)
-    return max((seconds for seconds in told if isinstance(seconds, float)), default=0.0)
+    return _last_told(folder)[0]
+
+
+def checkpoint_s(folder: Path) -> float:
+    """Return the seconds that a checkpoint took, by the last state of earlier attempts."""
+    return _last_told(folder)[1]
+
+
+def _last_told(folder: Path) -> tuple[float, float]:
+    documents = [peek_document(entry) for entry in folder.glob(f"*{STATE}")]
+    told = [(_seconds(one, "elapsed_s"), _seconds(one, "took_s")) for one in documents]
+    return max(told, default=(0.0, 0.0))
+
+
+def _seconds(document: Mapping[str, Any], name: str) -> float:
+    seconds = document.get(name)
+    return seconds if isinstance(seconds, float) and 0.0 < seconds < math.inf else 0.0
 
 
 def polars_threads(folder: Path) -> int | None:
@@ -111,8 +126,58 @@ def check_recorded(folder: Path) -> None:
         raise UserError(
             f"holds work ({', '.join(work)}), but its record {RUN}{STATE} is gone",
             where=str(folder),
-            fix="Put it back, or begin anew (--fresh)",
+            fix=f"Put it back, or {ANEW}",
         )
+
+
+def make_folder(folder: Path) -> bool:
+    """Make the folder of a run; return whether it was absent.
+
+    Raises:
+        UserError: It is a file, or the place is not writable.
+    """
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if folder.is_dir():
+            return False
+        raise UserError(
+            "is a file, not the folder of a run", where=str(folder), fix="Give another --run"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"cannot make the folder of the run: {error.strerror or error}",
+            where=str(folder),
+            fix="Choose another place with --run",
+        ) from None
+    return True
+
+
+def take(folder: Path) -> "BaseFileLock":
+    """Lock the folder of a run for this process.
+
+    Raises:
+        UserError: Another process holds it, or the file system knows no locks.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        pid = peek_document(folder / f"{RUN}{STATE}").get("document", {}).get("pid", "unknown")
+        raise UserError(
+            f"another process is at work on this training (process {pid})",
+            where=str(folder),
+            fix="Wait for it, end it, or choose another folder with --run",
+        ) from None
+    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
+        raise UserError(
+            f"cannot lock the folder of the run: {getattr(error, 'strerror', None) or error}",
+            where=str(folder),
+            fix="Choose another place with --run",
+        ) from None
+    return lock
 
 
 def clear(folder: Path) -> None:
@@ -166,7 +231,7 @@ def _own(folder: Path) -> Iterator[Path]:
         elif name == LOCK:
             is_own = is_run or (entry.is_file() and entry.stat().st_size == 0)
         elif stem != name:
-            is_own = entry.is_file() and ((is_run and is_known) or is_state(entry))
+            is_own = (is_run and is_known) or (entry.is_file() and is_state(entry))
         else:
             is_own = is_run and name == RECIPE
         if is_own:

@@ -26,22 +26,24 @@ import numpy as np
 from assay.errors import UserError
 from assay.files import atomic_write
 from assay.run_files import (
-    LOCK,
     RECIPE,
     RUN,
     STATE,
     check_own,
     check_recorded,
+    checkpoint_s,
     clear,
     earlier_s,
     is_work,
     let_go,
+    make_folder,
     progress_of,
     record_of,
     states_in,
     sweep,
+    take,
 )
-from assay.state_file import ANEW, State, check_seal, peek_document, read_state, write_state
+from assay.state_file import ANEW, State, UnfitStateError, check_seal, read_state, write_state
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -52,7 +54,7 @@ DEFAULT_EVERY_S = 60.0
 ENDING = ".run"  # of the folder beside a model
 
 _REST = 50  # times what a checkpoint took until the next: below 2 % of the time
-_AGAIN = "Remove this file to do its part of the work again, or begin anew (--fresh)"
+_AGAIN = f"Remove this file to do its part of the work again, or {ANEW}"
 _LOG = logging.getLogger("assay")
 
 
@@ -92,7 +94,9 @@ def read_record(path: str | Path) -> RunRecord:
     try:
         recipe = (folder / RECIPE).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise UserError("cannot read its recipe", where=str(folder / RECIPE)) from None
+        raise UserError(
+            "cannot read its recipe", where=str(folder / RECIPE), fix=f"Put it back, or {ANEW}"
+        ) from None
     return RunRecord(recipe, document.get("command"), document.get("pid", 0))
 
 
@@ -112,7 +116,8 @@ class RunFolder:
         earlier_s: Seconds that earlier attempts took, up to the last state they wrote.
         is_resumed: Whether there was progress when it was opened.
         is_hopeless: Whether going on would end in the same mistake.
-        is_refused: Whether what was given is not what the run was begun with.
+        is_refused: Whether what was given, or is left of its record, is not what the run was
+            begun with.
         is_stuck: Whether going on ended in a mistake that the same attempt makes again.
         on_going_on: Called when it is certain that this attempt goes on with the progress.
     """
@@ -135,8 +140,9 @@ class RunFolder:
         self._every_s, self._start_s, self._clock = every_s, start_s, clock
         self._last_s = clock()
         self._due_s: float | None = None
-        self._took_s = 0.0  # by the last checkpoint that was due
         self._is_told = False
+        self._lost: set[str] = set()  # names of the states whose newest was not kept
+        self._took_s = checkpoint_s(path)  # by the last one that was due
         self.earlier_s = earlier_s(path)
         self.is_resumed = bool(self.progress)
         self.is_hopeless = self.is_refused = self.is_stuck = self._is_confirmed = False
@@ -145,6 +151,11 @@ class RunFolder:
     def progress(self) -> list[str]:
         """Names of the states that hold work, sorted."""
         return progress_of(self.path)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something newer than what is kept could not be kept."""
+        return bool(self._lost)
 
     def sign(self, command: Mapping[str, Any] | None) -> None:
         """Write down which process is at work, and the command to go on with."""
@@ -159,7 +170,8 @@ class RunFolder:
         """
         if self.is_resumed:
             for name in states_in(self.path):
-                check_seal(self.path / f"{name}{STATE}", fix=_AGAIN if is_work(name) else ANEW)
+                with self._judging(name) as fix:
+                    check_seal(self.path / f"{name}{STATE}", fix=fix)
             self.sign(self._command)
             if self.on_going_on is not None:
                 self.on_going_on()
@@ -174,16 +186,26 @@ class RunFolder:
         return True
 
     def write(
-        self, name: str, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]
+        self,
+        name: str,
+        arrays: Mapping[str, np.ndarray],
+        document: Mapping[str, Any],
+        *,
+        is_stopping: bool = False,
     ) -> None:
         """Keep a state; where that fails, the older one stays, and work goes on.
 
-        A full disk costs a checkpoint then, not the training; it is told once.
+        A full disk costs a checkpoint then, not the training; it is told once, and again
+        where the training ends with it.
         """
+        self._lost.add(name)  # so it is, too, where a second Ctrl-C ends this at once
         try:
             self.keep(name, arrays, document)
+            self._lost.discard(name)
         except UserError as error:
-            if not self._is_told:
+            if is_stopping:
+                _LOG.warning("what was done since the last checkpoint is lost: %s", error)
+            elif not self._is_told:
                 _LOG.warning("a checkpoint was not kept, the training goes on: %s", error)
             self._is_told = True
         self._last_s = self._clock()
@@ -199,7 +221,7 @@ class RunFolder:
             UserError: The place is not writable or the disk is full.
         """
         elapsed_s = self.earlier_s + self._clock() - self._start_s
-        whole = {"elapsed_s": elapsed_s, "document": document}
+        whole = {"elapsed_s": elapsed_s, "took_s": self._took_s, "document": document}
         write_state(self.path / f"{name}{STATE}", arrays, whole)
         self._last_s = self._clock()
 
@@ -209,8 +231,18 @@ class RunFolder:
         Raises:
             UserError: It is damaged.
         """
-        found = read_state(self.path / f"{name}{STATE}", fix=_AGAIN if is_work(name) else ANEW)
+        with self._judging(name) as fix:
+            found = read_state(self.path / f"{name}{STATE}", fix=fix)
         return None if found is None else (found[0], found[1]["document"])
+
+    @contextlib.contextmanager
+    def _judging(self, name: str) -> Iterator[str]:
+        """Yield what to do about a damaged state; without its record no run goes on."""
+        try:
+            yield _AGAIN if is_work(name) else ANEW.capitalize()
+        except UserError:
+            self.is_refused = self.is_refused or not is_work(name)
+            raise
 
     def note_failure(self, error: UserError) -> None:
         """Take note that the work failed.
@@ -219,7 +251,7 @@ class RunFolder:
         something, which raises an error of its own first, may have more room then. What a
         resumed run has done stays nevertheless.
         """
-        is_mistake = error.__context__ is None
+        is_mistake = error.__context__ is None and not isinstance(error, UnfitStateError)
         self.is_hopeless = is_mistake and not self.is_resumed
         self.is_stuck = is_mistake and self.is_resumed and self._is_confirmed
 
@@ -270,11 +302,11 @@ def open_run(
             someone else, or the place is not writable; or the recipe is no text.
     """
     folder, text = Path(path), _encoded(recipe)
-    is_new = _make(folder)
+    is_new = make_folder(folder)
     lock: BaseFileLock | None = None
     try:
         check_own(folder)
-        lock = _take(folder)
+        lock = take(folder)
         record = record_of(folder)
         is_new = is_new and record is None  # another process may have been faster, and left
         is_made = is_new or (is_default if record is None else bool(record.get("is_made")))
@@ -348,47 +380,6 @@ def _encoded(recipe: str) -> bytes:
             where="recipe",
             fix="Give names and options as UTF-8",
         ) from None
-
-
-def _make(folder: Path) -> bool:
-    """Make a folder; return whether it was absent."""
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        if folder.is_dir():
-            return False
-        raise UserError(
-            "is a file, not the folder of a run", where=str(folder), fix="Give another --run"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"cannot make the folder of the run: {error.strerror or error}",
-            where=str(folder),
-            fix="Choose another place with --run",
-        ) from None
-    return True
-
-
-def _take(folder: Path) -> "BaseFileLock":
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        pid = peek_document(folder / f"{RUN}{STATE}").get("document", {}).get("pid", "unknown")
-        raise UserError(
-            f"another process is at work on this training (process {pid})",
-            where=str(folder),
-            fix="Wait for it, end it, or choose another folder with --run",
-        ) from None
-    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
-        raise UserError(
-            f"cannot lock the folder of the run: {getattr(error, 'strerror', None) or error}",
-            where=str(folder),
-            fix="Choose another place with --run",
-        ) from None
-    return lock
 
 
 def _unfinished(folder: Path, *, is_command: bool) -> UserError:

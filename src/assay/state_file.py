@@ -29,9 +29,13 @@ _DIGEST_BYTES = 32
 _CHUNK_BYTES = 1 << 20
 _KINDS = "biuf"  # truth values, integers, floating-point numbers
 _LONGEST_HEADER = 1 << 28
-ANEW = "Begin anew (--fresh)"
+ANEW = "begin anew with 'assay train ... --fresh'"
 
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+
+
+class UnfitStateError(UserError):
+    """A part of the work that does not fit the rest; without it, it can be done again."""
 
 
 def write_state(path: Path, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]) -> None:
@@ -63,7 +67,7 @@ def write_state(path: Path, arrays: Mapping[str, np.ndarray], document: Mapping[
         file.write(digest.digest())
 
 
-def read_state(path: Path, *, fix: str = ANEW) -> State | None:
+def read_state(path: Path, *, fix: str = ANEW.capitalize()) -> State | None:
     """Read a state and compare every byte with its seal.
 
     Args:
@@ -83,7 +87,7 @@ def read_state(path: Path, *, fix: str = ANEW) -> State | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UserError(f"cannot read: {error.strerror or error}", where=str(path)) from None
+        raise _unreadable(path, error) from None
     seal = bytes(data[-_DIGEST_BYTES:])
     if n_read != len(data) or hashlib.sha256(memoryview(data)[:-_DIGEST_BYTES]).digest() != seal:
         raise _damaged(path, fix)
@@ -94,7 +98,7 @@ def read_state(path: Path, *, fix: str = ANEW) -> State | None:
         raise _damaged(path, fix) from None
 
 
-def check_seal(path: Path, *, fix: str = ANEW) -> None:
+def check_seal(path: Path, *, fix: str = ANEW.capitalize()) -> None:
     """Compare every byte of a state with its seal, and keep none of them.
 
     Args:
@@ -113,7 +117,7 @@ def check_seal(path: Path, *, fix: str = ANEW) -> None:
                 n_left -= len(chunk)
             seal = file.read()
     except OSError as error:
-        raise UserError(f"cannot read: {error.strerror or error}", where=str(path)) from None
+        raise _unreadable(path, error) from None
     if digest.digest() != seal:
         raise _damaged(path, fix)
 
@@ -158,6 +162,13 @@ def _arrays(described: list[Any], data: bytearray, start: int) -> dict[str, np.n
         arrays[name] = np.frombuffer(data, dtype, count, start).reshape(shape)
         start += count * dtype.itemsize
     return arrays
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    if path.is_dir():
+        return UserError("is a folder, not a saved state", where=str(path), fix="Move it away")
+    what = f"cannot read: {error.strerror or error}"
+    return UserError(what, where=str(path), fix="Make it readable")
 
 
 def _damaged(path: Path, fix: str) -> UserError:

@@ -190,6 +190,35 @@ def test_a_second_interrupt_is_quiet(run, monkeypatch):
     assert run("--version").status == 130
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "ValueError", "StoppedError('x', 143)"])
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_interrupt_while_what_was_in_use_is_let_go_is_quiet(start, error, is_told):
+    code = f"""
+import os, signal, sys, time
+from assay.cli import entry
+from assay.cli.job import StoppedError
+class Held:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(20)
+def dispatch(args):
+    held = Held()
+    raise {error}
+def interrupt(*args):
+    raise KeyboardInterrupt
+entry._dispatch = dispatch
+if not {is_told}:
+    entry._tell = interrupt
+sys.exit(entry.main())
+"""
+    process = start("--version", code=code, stderr=subprocess.PIPE)
+    err = process.communicate(timeout=30)[1]
+    assert process.returncode == -signal.SIGINT
+    assert err.count(b"\n") == is_told
+    assert b"ignored" not in err
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
 def test_closed_pipe_ends_quietly(start, model, fruit):
     reading, writing = os.pipe()

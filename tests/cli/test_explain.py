@@ -172,6 +172,15 @@ def test_groups_and_untested_columns_are_told():
     assert lines[4] == "  a and b carry the same"
 
 
+def test_columns_set_aside_are_no_columns_that_were_tested_in_groups():
+    measured = {"columns": [], "n_rows": 10, "n_untested": 19_900, "n_set_aside": 19_850}
+    assert importance_lines(measured)[2:] == [
+        "  19,850 columns not tested: others go with the predictions more closely",
+        "  50 columns not tested singly",
+    ]
+    assert len(importance_lines({**measured, "n_set_aside": 19_900})) == 3
+
+
 def test_importance_for_a_candidate_that_does_not_ship(run, model):
     evaluation = load(model).evaluation
     shipped = evaluation["verdict"]["shipped"]

@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 import assay
+from assay import run_folder
 from assay.cli.job import compute_as_begun
 from assay.run_files import POLARS_THREADS
 from assay.run_folder import open_run
-from assay.state_file import read_state
+from assay.state_file import read_state, write_state
 from assay.training.history import Silent
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
@@ -110,6 +111,85 @@ def test_who_is_refused_is_not_told_that_it_goes_on(run, words, place, pressed_i
     assert result.status == 0
 
 
+def test_what_could_not_be_kept_is_not_told_as_kept(place, pressed_in, monkeypatch, caplog):
+    write = run_folder.write_state
+
+    def full(path, *args):
+        if path.name == "training.state":
+            raise assay.UserError("cannot write: No space left on device", where=str(path))
+        write(path, *args)
+
+    monkeypatch.setattr(run_folder, "write_state", full)
+    stopped = pressed_in(3)
+    assert stopped.status == 130
+    assert stopped.err == (
+        "assay: interrupted: what could be kept is kept; go on with: assay resume m.assay.run\n"
+    )
+    assert "what was done since the last checkpoint is lost: m.assay.run/training" in caplog.text
+    assert "goes on" not in caplog.text
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("name", ["settings", "table", "test"])
+def test_without_its_record_going_on_is_not_offered(run, place, pressed_in, name):
+    pressed_in(3)
+    file = place / "m.assay.run" / f"{name}.state"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    damaged = run("resume", "m.assay.run").err
+    file.unlink()
+    gone = run("resume", "m.assay.run").err
+    file.mkdir()
+    folder = run("resume", "m.assay.run").err
+    for told in (damaged, gone, folder):
+        assert told.splitlines()[-1].startswith("assay: m.assay.run")
+        assert f"{name}.state" in told
+        assert "go on with" not in told
+    assert damaged.endswith("Begin anew with 'assay train ... --fresh'.\n")
+    assert gone.endswith(
+        f"its record {name}.state is gone. Put it back, or begin anew with "
+        "'assay train ... --fresh'.\n"
+    )
+    assert folder.endswith("is a folder, not a saved state. Move it away.\n")
+    file.rmdir()
+    file.write_bytes(whole)
+    assert run("resume", "m.assay.run", "-q").status == 0
+
+
+@pytest.mark.attack
+def test_networks_that_do_not_fit_may_be_trained_again(run, place, pressed_in):
+    pressed_in(3)
+    file = place / "m.assay.run" / "training.state"
+    write_state(file, {}, {"elapsed_s": 1.0, "document": {}})
+    told = run("resume", "m.assay.run", "-q").err
+    assert "n_threads = None. Remove training.state from the folder of the run to train" in told
+    assert told.endswith("is kept; go on with: assay resume m.assay.run\n")
+    file.unlink()
+    file.mkdir()
+    told = run("resume", "m.assay.run").err
+    assert told.startswith("assay: m.assay.run/training.state: is a folder, not a saved state. ")
+    assert told.endswith("is kept; go on with: assay resume m.assay.run\n")
+    file.rmdir()
+    assert run("resume", "m.assay.run", "-q").status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_when_all_is_written_it_is_too_late_to_stop(run, words, place, monkeypatch, number):
+    let_go, pressed = run_folder.let_go, []
+
+    def press(*args, **options):
+        if not pressed:
+            pressed.append(number)
+            os.kill(os.getpid(), number)
+        let_go(*args, **options)
+
+    monkeypatch.setattr(run_folder, "let_go", press)
+    done = run(*words, "-q")
+    assert (done.status, done.out, done.err) == (0, "m.assay\n", "")
+    assert [entry.name for entry in place.iterdir()] == ["m.assay"]
+    assert pressed == [number]
+
+
 @pytest.mark.attack
 def test_a_table_given_again_may_be_no_larger_than_the_recipe_allows(run, fruit, place):
     recipe = assay.Recipe().with_options({"target": "fruit", "read.max_bytes": "1K"})
@@ -144,9 +224,21 @@ def test_polars_gets_its_threads_before_it_is_loaded(place, monkeypatch, n_threa
     assert os.environ == {}
     compute_as_begun("r")
     assert os.environ == ({"POLARS_MAX_THREADS": "3"} if n_threads == 3 else {})
+    os.environ["POLARS_MAX_THREADS"] = ""  # as where a script has nothing to give
+    compute_as_begun("r")
+    assert os.environ == {"POLARS_MAX_THREADS": "3" if n_threads == 3 else ""}
     os.environ["POLARS_MAX_THREADS"] = "5"
     compute_as_begun("r")
     assert os.environ == {"POLARS_MAX_THREADS": "5"}  # somebody wants it so
+
+
+def test_polars_has_its_own_threads_where_a_training_begins_anew(place, monkeypatch):
+    begun_with(3)
+    (place / "r" / "training.state").unlink()
+    monkeypatch.setattr(os, "environ", {})
+    monkeypatch.delitem(sys.modules, "polars")
+    compute_as_begun("r")
+    assert os.environ == {}
 
 
 @pytest.mark.story

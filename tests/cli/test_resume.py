@@ -256,7 +256,7 @@ def test_going_on_that_fails_for_good_offers_to_begin_anew(train, place, cut_sho
     stuck = cut_short(assay.UserError("the time is too short"), lambda: train("--resume", "-q"))
     assert stuck.err == (
         "assay: the time is too short. What was done so far is kept, "
-        "but going on ends here again; begin anew with --fresh\n"
+        "but going on ends here again; begin anew with 'assay train ... --fresh'\n"
     )
     assert names(place) == ["m.assay.run"]
 
@@ -267,7 +267,7 @@ def test_a_termination_at_the_very_beginning_or_end_is_told_in_one_line(train, p
     def terminate(*args, **options):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    for moment in ("assay.run_folder._take", "assay.run_folder.RunFolder.remove"):
+    for moment in ("assay.run_folder.take", "assay.run_folder.RunFolder.remove"):
         with monkeypatch.context() as patch:
             patch.setattr(moment, terminate)
             told = train("-q", "--no-report", "--fresh")

@@ -13,8 +13,8 @@ from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.recipe import Recipe
 from assay.samples import Samples, read_samples
+from assay.state_file import State
 from assay.training import step as steps
-from assay.training.checkpoint import State
 from assay.training.history import History, Silent
 from assay.training.loop import train_population
 from assay.training.plan import Deadline, Pacer, Plan
@@ -89,7 +89,7 @@ class Disk:
             raise KilledError
         return self.n_asked in self.due
 
-    def write(self, name: str, arrays: Any, document: Any) -> None:
+    def write(self, name: str, arrays: Any, document: Any, *, is_stopping: bool = False) -> None:
         kept = {key: array.copy() for key, array in arrays.items()}
         for array in kept.values():
             array.setflags(write=False)

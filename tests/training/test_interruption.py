@@ -25,6 +25,7 @@ class Pressed(Disk):
 
     pressed: dict[int, int] = field(default_factory=dict)
     n_written: int = 0
+    stopping: list[bool] = field(default_factory=list)
 
     def is_due(self) -> bool:
         answer = super().is_due()
@@ -32,9 +33,10 @@ class Pressed(Disk):
             press()
         return answer
 
-    def write(self, name, arrays, document):
+    def write(self, name, arrays, document, **options):
         self.n_written += 1
-        super().write(name, arrays, document)
+        self.stopping.append(options["is_stopping"])
+        super().write(name, arrays, document, **options)
 
 
 def press(number: int = signal.SIGINT) -> None:
@@ -70,6 +72,7 @@ def test_after_any_step_and_any_epoch_nothing_is_lost(case, whole):
         with pytest.raises(KeyboardInterrupt):
             case.train(disk)
         assert disk.n_asked == n_asked
+        assert disk.stopping == [True]
         check_no_step_is_lost(case, disk, whole)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -102,10 +105,10 @@ def test_a_validation_is_cut_short_between_two_spans(case, monkeypatch):
 
 def test_while_a_checkpoint_is_written_no_second_one_is(case, whole):
     class Writing(Pressed):
-        def write(self, name, arrays, document):
+        def write(self, name, arrays, document, **options):
             if self.due:
                 press()
-            super().write(name, arrays, document)
+            super().write(name, arrays, document, **options)
 
     disk = Writing(due=frozenset({4}))
     with pytest.raises(KeyboardInterrupt):
@@ -169,6 +172,34 @@ def test_a_termination_is_held_back_where_somebody_handles_it():
         assert signal.getsignal(signal.SIGTERM) is terminated
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("n_restored", [0, 1])
+def test_all_handlers_come_back_though_one_raises_meanwhile(monkeypatch, n_restored):
+    def terminated(number, frame):
+        raise TerminatedError
+
+    restore, left = signal.signal, iter([False] * n_restored + [True])
+
+    def restoring(number, handler):
+        if next(left, False):
+            press()
+            press()  # the second goes to its handler at once
+        return restore(number, handler)
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        interruption = Interruption(is_awaited=True)
+        interruption.__enter__()
+        with monkeypatch.context() as patch:
+            patch.setattr(signal, "signal", restoring)
+            with pytest.raises(KeyboardInterrupt):
+                interruption.__exit__(None, None, None)
+        assert signal.getsignal(signal.SIGTERM) is terminated
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_a_handler_that_lets_the_work_go_on_is_asked_each_time():

@@ -13,7 +13,8 @@ from assay.candidates.grown import Grown
 from assay.candidates.inputs import HotLevels, Scaling
 from assay.candidates.logistic import Logistic, LogisticFit
 from assay.candidates.rivals import Fits
-from assay.errors import InternalError, UserError
+from assay.errors import InternalError
+from assay.state_file import UnfitStateError
 from assay.training.checkpoint import Keeper
 
 _MALFORMED = (KeyError, ValueError, TypeError, IndexError)
@@ -61,10 +62,10 @@ def recall_fits(
             return Logistic(features, HotLevels.of(n_levels), fits)
         return Boosting(features, tuple(_boosted_fit(own, features) for own in of_fits))
     except _MALFORMED as error:
-        raise UserError(
+        raise UnfitStateError(
             f"what was kept of {name} does not fit this training ({error})",
             where="the folder of the run",
-            fix="Begin anew (--fresh)",
+            fix=f"Remove {name}.state from it to do its part of the work again",
         ) from None
 
 

@@ -32,11 +32,12 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         return _run(args)
     except KeyboardInterrupt:  # again, while the first was told
+        _leave_to_system(args)
         return INTERRUPTED
     finally:
+        _leave_to_system(args)
         _drop_unheard()
         if args is None:
-            _end_at_interrupt()
             gc.freeze()  # else the collector goes over PyTorch once more, for 0.6 s
 
 
@@ -54,11 +55,15 @@ def _run(args: Sequence[str] | None) -> int:
         is_reader_gone = sys.stdout is not stdout
         return _leave_quietly(stdout) if is_reader_gone else _status(leaving)
     except KeyboardInterrupt:
-        return _tell("interrupted", INTERRUPTED)
+        status = _tell("interrupted", INTERRUPTED)
+        _leave_to_system(args)
+        return status
     except BrokenPipeError:
         return _leave_quietly(stdout)
     except BaseException as error:  # the last resort: a panic of a library is no Exception
-        return _report(error)
+        status = _report(error)
+        _leave_to_system(args)  # before what the error holds on to is let go of
+        return status
 
 
 def _dispatch(args: Sequence[str] | None) -> int:
@@ -69,8 +74,10 @@ def _dispatch(args: Sequence[str] | None) -> int:
     return result if isinstance(result, int) else DONE
 
 
-def _end_at_interrupt() -> None:
-    """Let Ctrl-C end a process that has done its work without a word."""
+def _leave_to_system(args: Sequence[str] | None) -> None:
+    """Let Ctrl-C end, without a word, a process that has told all; a caller keeps its own way."""
+    if args is not None:
+        return
     import signal
 
     with contextlib.suppress(ValueError):  # not the main thread

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 STANDARD = "-"  # input or output
 _LONG_BYTES, _LONG_LETTERS = 250, 40  # of the name of a file, which may have 255
-_ANEW = "what was done so far is kept, but going on ends here again; begin anew with --fresh"
 _INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number
 
 
@@ -221,23 +220,30 @@ def _kept(
                 is_default=job.run == default_run(job.table, job.output),
             )
             yield run
-            run.remove()
         except (KeyboardInterrupt, _Terminated) as error:
-            offer = f": {_offer(job)}" if run is not None and run.leave() else ""
+            offer = f": {_offer(job, run)}" if run is not None and run.leave() else ""
             if isinstance(error, _Terminated):
                 raise StoppedError(f"terminated{offer}", _TERMINATED) from None
             raise StoppedError(f"interrupted{offer}", _INTERRUPTED) from None
         except BaseException as error:
             if run is not None and run.leave() and not run.is_refused:
-                error.add_note(_ANEW if run.is_stuck else _offer(job))
+                error.add_note(_offer(job, run))
             raise
+        try:
+            run.remove()
+        except (KeyboardInterrupt, _Terminated):  # too late: all is written
+            run.remove()
 
 
-def _offer(job: Job) -> str:
-    """Return how to go on."""
+def _offer(job: Job, run: "RunFolder") -> str:
+    """Return what was kept, and how to go on."""
     from assay.run_folder import resume_command
+    from assay.state_file import ANEW
 
-    text = f"what was done so far is kept; go on with: {resume_command(str(job.run))}"
+    kept = "what could be kept is kept" if run.is_behind else "what was done so far is kept"
+    if run.is_stuck:
+        return f"{kept}, but going on ends here again; {ANEW}"
+    text = f"{kept}; go on with: {resume_command(str(job.run))}"
     return f"{text} < TABLE" if job.table == STANDARD else text
 
 
@@ -336,8 +342,11 @@ def compute_as_begun(run: str | None) -> None:
     Args:
         run: Folder of the run, if there is one.
     """
-    from assay.run_files import polars_threads
+    from assay.run_files import polars_threads, progress_of
 
-    n_threads = None if run is None else polars_threads(Path(run))
-    if n_threads is not None and "polars" not in sys.modules:
-        os.environ.setdefault("POLARS_MAX_THREADS", str(n_threads))
+    is_chosen = bool(os.environ.get("POLARS_MAX_THREADS"))  # an empty one chooses nothing
+    if run is None or is_chosen or "polars" in sys.modules:
+        return
+    n_threads = polars_threads(Path(run)) if progress_of(Path(run)) else None
+    if n_threads is not None:
+        os.environ["POLARS_MAX_THREADS"] = str(n_threads)

@@ -23,6 +23,7 @@ from assay.errors import UserError
 from assay.nn.network import Network
 from assay.nn.population import PoolState
 from assay.options import TrainRecipe
+from assay.state_file import State, UnfitStateError
 from assay.training.history import History
 from assay.training.optimizer import restore_state, state_tensors
 from assay.training.plan import Pacer, Plan
@@ -32,8 +33,6 @@ from assay.training.step import Step
 
 NAME = "training"
 """Under which a keeper holds the state of a training."""
-
-State = tuple[dict[str, np.ndarray], dict[str, Any]]
 
 _FORMAT = 1  # of the document; another release may write another
 _WHERE = f"checkpoint {NAME!r}"
@@ -48,7 +47,12 @@ class Keeper(Protocol):
         """Whether it is time for another one; asked after every step."""
 
     def write(
-        self, name: str, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]
+        self,
+        name: str,
+        arrays: Mapping[str, np.ndarray],
+        document: Mapping[str, Any],
+        *,
+        is_stopping: bool = False,
     ) -> None:
         """Hold a state; the one before is kept until the new one is whole.
 
@@ -56,6 +60,7 @@ class Keeper(Protocol):
             name: Of the state.
             arrays: They share memory with the training, which goes on afterwards.
             document: Plain data, finite numbers only.
+            is_stopping: Whether the training was told to end with it.
         """
 
     def read(self, name: str) -> State | None:
@@ -316,10 +321,10 @@ def _told(name: str, there: Mapping[str, Any], here: Any) -> str:
 
 
 def _unlike(what: str) -> UserError:
-    return UserError(
+    return UnfitStateError(
         f"the checkpoint is not one of this training: {what}",
         where=_WHERE,
-        fix="Go on with the data, recipe and release of that run, or begin anew",
+        fix=f"Remove {NAME}.state from the folder of the run to train the networks again",
     )
 
 

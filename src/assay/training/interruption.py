@@ -63,10 +63,17 @@ class Interruption:
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
         """Let signals go their way again, the one held back included."""
-        for number, handler in self._meant_for.items():
-            signal.signal(number, handler)
+        try:
+            self._restore()
+        finally:  # one more may come meanwhile, and its handler may raise anything
+            self._restore()
         if kind is None:
             self.pass_on()
+
+    def _restore(self) -> None:
+        """Give the signals back, Ctrl-C, which comes most, last."""
+        for number, handler in reversed(self._meant_for.items()):
+            signal.signal(number, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self._held is None:

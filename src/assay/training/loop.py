@@ -101,7 +101,8 @@ def _train(run: "Run", observer: Observer) -> None:
             run.keep_if_due()
         run.finish()
         if run.keeper is not None:
-            run.keeper.write(NAME, *capture_finished(run))
+            is_stopping = run.interruption.is_told
+            run.keeper.write(NAME, *capture_finished(run), is_stopping=is_stopping)
 
 
 class Run:
@@ -191,7 +192,7 @@ class Run:
 
     def _keep(self, keeper: Keeper) -> None:
         if self.pacer.n_steps_done:
-            keeper.write(NAME, *capture(self))
+            keeper.write(NAME, *capture(self), is_stopping=self.interruption.is_told)
         self.interruption.pass_on()
 
     def batches(self, n_done: int = 0) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
