@@ -4,8 +4,11 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 
 from assay.ledger import Ledger
+from assay.predict import Preparation
+from assay.read.cast import apply_schema
 from assay.recipe import Recipe
 from assay.samples import read_samples
 from assay.table import Table
@@ -54,3 +57,22 @@ def test_the_reference_sums_up_the_cells_that_are_there():
     assert (column.points[0], column.points[-1]) == (cells.min(), cells.max())
     for point, count in zip(column.points, column.counts, strict=True):
         assert count == (cells <= point).sum()
+
+
+@pytest.mark.parametrize("n_cells", [1, 130, 1 << 20])
+def test_columns_are_cast_as_many_at_a_time_as_memory_allows(n_cells: int, monkeypatch):
+    recipe, together = Recipe(), []
+    features = Table(make_frame().drop("y"))
+    preparation = Preparation.fit(features, recipe, Ledger())
+    whole = preparation.cast(features, recipe, is_training=True)
+
+    def counted(table, *args, **options):
+        together.append(len(table.names))
+        return apply_schema(table, *args, **options)
+
+    monkeypatch.setattr("assay.predict._CELLS", n_cells)
+    monkeypatch.setattr("assay.predict.apply_schema", counted)
+    cast = preparation.cast_training(features, recipe)
+    assert cast.frame.equals(whole.frame)
+    assert together == {1: [1, 1, 1], 130: [2, 1], 1 << 20: [3]}[n_cells]
+    assert all(features.column(name).null_count() == 60 for name in features.names)

@@ -92,6 +92,23 @@ def test_bombs(claims: Claims, folder: Path) -> None:
     claims.tell("within 1.1 times the cap of 200 MB", kept=n_small, of=n, largest_mb=figure)
 
 
+def test_allowed(claims: Claims, folder: Path) -> None:
+    """Read what is just allowed: it must take about what it is priced at."""
+    n_small = 0
+    largest_bytes = 0.0
+    for name, make in bombs.HONEST.items():
+        path = folder / bombs.file_name(name)
+        path.write_bytes(make(int(0.8 * CAP_BYTES)))
+        end, said, seconds, n_bytes = read_alone(path, max_bytes=str(CAP_BYTES))
+        is_kept = end in ("read", "refused") and "\n" not in said and n_bytes < 2 * CAP_BYTES
+        n_small, largest_bytes = n_small + is_kept, max(largest_bytes, n_bytes)
+        print(f"  {name}: {end} in {seconds:.1f} s, {n_bytes / 1e6:.0f} MB: {said[:100]}")
+        path.unlink()
+    figure = round(largest_bytes / 1e6)
+    n = len(bombs.HONEST)
+    claims.tell("what is just allowed takes 2 caps at most", kept=n_small, of=n, largest_mb=figure)
+
+
 def parquet_of(n_columns: int) -> bytes:
     """Return a Parquet file of a hundred rows, of numbers and the class `y`."""
     import numpy as np
@@ -224,7 +241,14 @@ def main() -> int:
     claims = Claims("bombs", __doc__.splitlines()[0])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for test in (test_bombs, test_wide, test_views, test_databases, test_commands_on_wide):
+        for test in (
+            test_bombs,
+            test_allowed,
+            test_wide,
+            test_views,
+            test_databases,
+            test_commands_on_wide,
+        ):
             test(claims, folder)
     return claims.end()
 

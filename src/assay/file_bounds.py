@@ -2,7 +2,7 @@
 
 A file is checked before anything in it is computed with (`modelfile`), so that a few bytes
 cannot ask for hours. A training asks before it begins whether its model will pass
-(`training.file_room`).
+(`candidates.file_room`).
 """
 
 MAX_NODES = 20_000

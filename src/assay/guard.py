@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from assay.predict import Predictor
-from assay.read.cast import plain_series, silently, strip_missing
+from assay.read.cast import silently, strip_missing
+from assay.read.plain import plain_series
 from assay.reference import ColumnReference, Reference
 from assay.schema import Kind
 from assay.table import Table

@@ -18,8 +18,10 @@ from assay.decide import Decisions, plan_decisions
 from assay.evaluate.contest import Contest
 from assay.evaluate.decisions import fit_decisions
 from assay.evaluate.left_out import LeftOut
+from assay.evaluate.mixture import Mixture
 from assay.evaluate.population import Judge
 from assay.explain import (
+    Overheard,
     Subject,
     candidate_rows,
     candidates_importance,
@@ -193,22 +195,7 @@ def _explained(
     row_idx, raw = samples.raw_idx[few], subject.typed(samples.raw.take(few))
     subject = replace(subject, is_cast=True)
     left_out = LeftOut(setup, rivals, judge.mixture, recipe, row_idx)
-    groups, start_s = samples.units, 0.0 if most_s is None else time.monotonic()
-    importance = permutation_importance(
-        _asking(subject, left_out),
-        raw,
-        samples.y[row_idx],
-        n_shuffles=_SHUFFLES,
-        confidence=recipe.evaluate.confidence,
-        groups=None if groups is None else groups[row_idx],
-        seed=recipe.seed,
-        most_s=most_s,
-    )
-    unused_s = None if most_s is None else most_s - (time.monotonic() - start_s)
-    if unused_s is None or unused_s >= _LEAST_S:
-        importance["candidates"] = _by_candidate(
-            setup, rivals, contest, subject, raw, row_idx, importance, unused_s
-        )
+    importance = _importance(contest, subject, raw, left_out, most_s)
     left_s = limits.explaining_s()
     columns = top_columns(importance) if left_s is None or left_s >= _LEAST_S else []
     dependence = partial_dependence(
@@ -217,28 +204,64 @@ def _explained(
         columns,
         n_rows=max(_AVERAGED_CELLS // n_classes, _LEAST_AVERAGED),
         seed=recipe.seed,
+        asking=lambda few: _asking(subject, replace(left_out, row_idx=row_idx[few])),
     )
     return {"importance": importance, "dependence": dependence}
 
 
+def _importance(
+    contest: Contest, subject: Subject, raw: Table, left_out: LeftOut, most_s: float | None
+) -> dict[str, Any]:
+    """Return which columns matter to what ships, and to every other candidate."""
+    samples, recipe, row_idx = left_out.setup.samples, subject.recipe, left_out.row_idx
+    y, groups = samples.y[row_idx], samples.units
+    groups = None if groups is None else groups[row_idx]
+    alone, parts = contest.alone(), left_out.mixture.weights
+    heard = {name: own.apply for name, own in alone.items() if own.weights.keys() <= parts.keys()}
+    overheard = Overheard(heard, y)
+    start_s = 0.0 if most_s is None else time.monotonic()
+    importance = permutation_importance(
+        _asking(subject, replace(left_out, hear=overheard.hear)),
+        raw,
+        y,
+        n_shuffles=_SHUFFLES,
+        confidence=recipe.evaluate.confidence,
+        groups=groups,
+        seed=recipe.seed,
+        most_s=most_s,
+        listen=overheard.listen,
+    )
+    importance["candidates"] = overheard.importance(
+        importance,
+        confidence=recipe.evaluate.confidence,
+        groups=groups,
+        seed=recipe.seed,
+    )
+    unused_s = None if most_s is None else most_s - (time.monotonic() - start_s)
+    others = {name: own for name, own in alone.items() if name not in heard}
+    if others and (unused_s is None or unused_s >= _LEAST_S):
+        importance["candidates"] |= _by_candidate(
+            left_out, others, subject, raw, importance, unused_s
+        )
+    return importance
+
+
 def _by_candidate(
-    setup: Setup,
-    rivals: Sequence[Rival],
-    contest: Contest,
+    left_out: LeftOut,
+    alone: Mapping[str, Mixture],
     subject: Subject,
     cast: Table,
-    row_idx: np.ndarray,
     shipped: Mapping[str, Any],
     most_s: float | None,
 ) -> dict[str, Any]:
-    """Return the importance of columns for every candidate that does not ship."""
-    samples, recipe = setup.samples, subject.recipe
-    chosen = np.arange(len(row_idx))[candidate_rows(len(row_idx))]
-    row_idx, groups = row_idx[chosen], samples.units
+    """Return the importance of columns for candidates that have no part in what ships."""
+    samples, recipe, groups = left_out.setup.samples, subject.recipe, left_out.setup.samples.units
+    chosen = np.arange(len(left_out.row_idx))[candidate_rows(len(left_out.row_idx))]
+    row_idx = left_out.row_idx[chosen]
     return candidates_importance(
         {
-            name: _asking(subject, LeftOut(setup, rivals, mixture, recipe, row_idx))
-            for name, mixture in contest.alone().items()
+            name: _asking(subject, replace(left_out, mixture=mixture, row_idx=row_idx))
+            for name, mixture in alone.items()
         },
         cast.take(chosen),
         samples.y[row_idx],

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from assay.candidates import Rival, fit_rivals
+from assay.candidates.file_room import check_file_room
 from assay.fingerprint import confirm, held_out_of, on_threads_of, settings_of, table_of
 from assay.judging import Trained, judge_training
 from assay.ledger import Ledger
@@ -18,12 +19,11 @@ from assay.run_folder import RunFolder
 from assay.samples import Samples, read_samples, read_test
 from assay.training.budget import TimeBudget
 from assay.training.device import choose_device
-from assay.training.file_room import check_file_room
 from assay.training.history import History, Observer
 from assay.training.loop import train_population
 from assay.training.memory import check_source, telling_when_out_of_memory
 from assay.training.plan import Clock
-from assay.training.setup import Setup, without_diverged
+from assay.training.setup import Setup, first_members, of_members, without_diverged
 
 
 def run(
@@ -70,13 +70,18 @@ def run(
         if folder is not None:
             confirm(folder, "test", None if test is None else held_out_of(test_source, test))
             folder.confirmed()
-        check_file_room(samples, recipe)
+        check_file_room(_surely_trained(samples, recipe), recipe)
         setup = limits.set_up(samples, device)
         del samples
+        n_fits = len(setup.samples.split.train)
+        if budget is None and recipe.train.memory_bytes is not None:
+            check_file_room(setup.samples, recipe)
 
         rivals = _fit_rivals(setup, recipe, limits, ledger, observer, folder)
         prepared = limits.plan(setup, n_test=n_test)
         del setup
+        if budget is not None:
+            check_file_room(prepared.setup.samples, recipe, n_fits=n_fits)
 
         observer.on_stage("training")
         if prepared.told:
@@ -85,6 +90,13 @@ def run(
 
         observer.on_stage("evaluating")
         return judge_training(setup, rivals, history, prepared, recipe, limits, ledger, test=test)
+
+
+def _surely_trained(samples: Samples, recipe: Recipe) -> Samples:
+    """Return the members that no budget takes away: all, or the first repeat."""
+    if recipe.train.time or recipe.train.memory_bytes is not None:
+        return of_members(samples, first_members(samples, 1))
+    return samples
 
 
 def _fit_rivals(

@@ -27,7 +27,7 @@ from assay.recipe import Recipe
 from assay.schema import Kind, Schema
 from assay.table import Table
 
-_TOGETHER = 256  # columns that are cast in one go where a table loses its cells
+_TOGETHER, _CELLS = 256, 1 << 20  # columns, cells that are cast in one go in training
 
 
 @dataclass(frozen=True)
@@ -102,22 +102,10 @@ class Preparation:
         cast = self.cast(raw, recipe, is_training=is_training)
         return self.finish(cast, recipe, is_training=is_training)
 
-    def cast(
-        self, raw: Table, recipe: Recipe, *, is_training: bool, gives_up: bool = False
-    ) -> Table:
-        """Cast the raw columns: the first half of `apply`, which tells the rest.
-
-        Args:
-            raw: Raw rows.
-            recipe: As for `apply`.
-            is_training: As for `apply`.
-            gives_up: Whether `raw` loses its cells on the way, which saves memory; in
-                training only.
-        """
+    def cast(self, raw: Table, recipe: Recipe, *, is_training: bool) -> Table:
+        """Cast the raw columns: the first half of `apply`, which tells the rest."""
         self._check_read(raw, recipe)
-        if not gives_up:
-            return apply_schema(raw, self.raw_schema, recipe, is_training=is_training)
-        return self._cast_in_parts(raw, recipe)
+        return apply_schema(raw, self.raw_schema, recipe, is_training=is_training)
 
     def finish(self, typed: Table, recipe: Recipe, *, is_training: bool) -> Table:
         """Derive new columns from cast ones and cast those: the second half of `apply`."""
@@ -127,16 +115,23 @@ class Preparation:
             typed = typed.with_frame(typed.frame.hstack(cast.frame))
         return typed.drop(self.dropped) if self.dropped else typed
 
-    def _cast_in_parts(self, raw: Table, recipe: Recipe) -> Table:
-        """Cast the table that the schema was made from, some columns at a time.
+    def cast_training(self, raw: Table, recipe: Recipe) -> Table:
+        """Cast the table that the schema was made from, which loses its cells on the way.
 
-        A frame of 100,000 columns takes 30 ms to lose one of them.
+        Some columns at a time, so that a large table is in memory once, not twice; and
+        several, as a frame of 100,000 columns takes 30 ms to lose one of them.
+
+        Args:
+            raw: As `fit` read it, and nobody else's.
+            recipe: As for `fit`.
         """
+        self._check_read(raw, recipe)
+        step = max(min(_TOGETHER, _CELLS // max(raw.n_rows, 1)), 1)
         cells, parts = raw.give_up(), [pl.DataFrame()]
-        for start in range(0, len(self.raw_schema.columns), _TOGETHER):
-            specs = self.raw_schema.columns[start : start + _TOGETHER]
+        for start in range(0, len(self.raw_schema.columns), step):
+            specs = self.raw_schema.columns[start : start + step]
             some = raw.with_frame(pl.DataFrame({spec.name: cells.pop(spec.name) for spec in specs}))
-            cast = apply_schema(some, Schema(specs), recipe, is_training=True, gives_up=True)
+            cast = apply_schema(some, Schema(specs), recipe, is_training=True)
             parts.append(cast.frame)
         return raw.with_frame(pl.concat(parts, how="horizontal"))
 

@@ -220,7 +220,7 @@ def _read_typed(
         )
     raw, raw_idx = _sampled(features, preparation)
     # `features` is a frame of its own: the caller's table keeps its columns.
-    cast = preparation.cast(features, recipe, is_training=True, gives_up=True)
+    cast = preparation.cast_training(features, recipe)
     reference = Reference.fit(cast, preparation.raw_schema)
     typed = preparation.finish(cast, recipe, is_training=True)
     return _Typed(target, preparation, typed, y, roles, reference, raw, raw_idx)

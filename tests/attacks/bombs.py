@@ -187,6 +187,43 @@ def json_lines_inner_keys(n_bytes: int) -> bytes:
     return b"".join(b'{"a":{"k%d":1}}\n' % at for at in range(n_rows))
 
 
+def csv_commas(n_bytes: int) -> bytes:
+    """Two rows with a line of nothing but commas between them."""
+    return b"a,b\n" + b"," * (n_bytes // 64) + b"\n1,2\n"
+
+
+def csv_commas_quoted(n_bytes: int) -> bytes:
+    """The same, with a quote in each line."""
+    return b'a,b\n"x",' + b"," * (n_bytes // 64) + b'y"\n1,"2"\n'
+
+
+def json_one_object(n_bytes: int) -> bytes:
+    """A cell of many keys, each of which becomes a field of the type of its column."""
+    n_keys = min(n_bytes // 2500, 150_000)  # fewer than a table may have columns
+    keys = ",".join(f'"k{at:07d}":1' for at in range(n_keys))
+    return b'[{"a":{' + keys.encode() + b"}}]"
+
+
+def json_lines_one_object(n_bytes: int) -> bytes:
+    """The same as lines."""
+    return json_one_object(n_bytes)[1:-1] + b'\n{"a":{"k1":1}}\n'
+
+
+def json_inner_lists(n_bytes: int) -> bytes:
+    """Cells that are short lists."""
+    return b'{"a":[' + b"[1]," * (n_bytes // 450) + b"[1]]}"
+
+
+def json_lines_inner_lists(n_bytes: int) -> bytes:
+    """The same as lines, of which the first has nearly all."""
+    return json_inner_lists(n_bytes) + b'\n{"a":[[1]]}\n'
+
+
+def json_text(n_bytes: int) -> bytes:
+    """One long text that an escape at its end widens to four bytes a letter; no small file."""
+    return b'{"a":["' + b"x" * (n_bytes // 7) + b'\\ud83d\\ude00"]}'
+
+
 def _workbook(parts: dict[str, bytes]) -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -310,10 +347,16 @@ BOMBS: dict[str, Bomb] = {
         arrow_stream,
         arrow_file,
         arrow_dictionary,
+        csv_commas,
+        csv_commas_quoted,
         json_keys,
         json_lines_keys,
         json_inner_keys,
         json_lines_inner_keys,
+        json_one_object,
+        json_lines_one_object,
+        json_inner_lists,
+        json_lines_inner_lists,
         excel_corner,
         excel_texts,
         excel_packed,
@@ -321,6 +364,20 @@ BOMBS: dict[str, Bomb] = {
         open_document,
     )
 }
+HONEST: dict[str, Bomb] = {
+    one.__name__: one
+    for one in (
+        csv_commas,
+        csv_commas_quoted,
+        json_one_object,
+        json_lines_one_object,
+        json_inner_lists,
+        json_lines_inner_lists,
+        json_text,
+    )
+}
+"""Those that may be read where they are allowed: what they take is what they are priced at."""
+
 EXTENSIONS = {"gzip": ".csv.gz", "bz2": ".csv.bz2", "xz": ".csv.xz", "zstd": ".csv.zst"} | {
     "parquet": ".parquet",
     "arrow": ".arrow",

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from assay.candidates import boosting
-from assay.candidates.boosting import choose_iterations, fit_boosting, n_leaves, tree_seconds
+from assay.candidates.boosting import choose_iterations, fit_boosting, growth, tree_seconds
 from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
 
@@ -62,7 +62,8 @@ def test_iterations_shrink_where_a_table_is_costly(make, monkeypatch):
 
 
 def test_trees_grow_with_the_rows():
-    assert [n_leaves(n) for n in (100, 3_000, 3_001, 20_001)] == [8, 8, 16, 63]
+    sizes = (100, 2_000, 2_001, 20_000, 20_001)
+    assert [growth(n).n_leaves for n in sizes] == [8, 8, 32, 32, 63]
     assert tree_seconds(20_000, 10) < tree_seconds(20_000, 100)
     assert boosting.most_rows(10) == 200_000
     assert boosting.most_rows(1_000) == 20_000

@@ -11,7 +11,7 @@ from assay.ledger import Ledger
 from assay.predict import Predictor, Preparation
 from assay.recipe import Recipe
 from assay.table import Table
-from attacks.values import NAMES, check_encoded, frames_of, mixed_table
+from attacks.values import NAMES, batch_breakers, check_encoded, frames_of, mixed_table
 
 pytestmark = pytest.mark.attack
 
@@ -42,6 +42,10 @@ def test_arrays_are_in_range_whatever_the_cells(predictor):
         check_encoded(predictor, frame)
 
     check()
+
+
+def test_bytes_that_are_no_text_change_no_other_row(predictor):
+    check_encoded(predictor, batch_breakers())
 
 
 @pytest.mark.parametrize(

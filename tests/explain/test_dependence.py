@@ -113,3 +113,19 @@ def test_few_rows_tell_nearly_what_all_would(plant, people):
         off.append(np.abs(found["proba"]["yes"] - expected).mean())
         plain_off.append(np.abs(plain - expected).mean())
     assert np.mean(off) < 0.5 * np.mean(plain_off)
+
+
+def test_the_classes_sum_to_one_though_few_rows_are_corrected(plant, people):
+    def logits(typed):
+        pay, luck, age = (typed[name].to_numpy() for name in ("pay", "luck", "age"))
+        return np.stack([4 * luck, 3 * pay - 2 * luck, (age - 45) / 5], axis=1)
+
+    subject = plant(people, logits, classes=("a", "b", "c"))
+    for name in ("pay", "luck", "age", "colour"):
+        (found,) = partial_dependence(subject, Table(people), [name], n_rows=30)
+        proba = np.array(list(found["proba"].values()))  # (C, M)
+        assert ((proba >= 0) & (proba <= 1)).all()
+        np.testing.assert_allclose(proba.sum(axis=0), 1.0, atol=1e-12)
+        if name == "colour":  # which nothing goes with: the mean of all rows
+            expected = subject.proba(subject.typed(Table(people))).mean(axis=0)
+            np.testing.assert_allclose(proba[:, 0], expected, atol=1e-12)

@@ -4,6 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+import assay
+from assay.encode.table_encoder import TableEncoder
 from assay.errors import UserError
 from assay.explain import (
     explain_rows,
@@ -12,7 +14,7 @@ from assay.explain import (
     top_columns,
 )
 from assay.explain.background import background
-from assay.explain.reasons import MOST_COLUMNS
+from assay.explain.reasons import MOST_COLUMNS, _most_changing
 from assay.explain.subject import log_odds
 from assay.reference import Reference
 from assay.schema import ColumnSpec, Kind, Schema
@@ -21,7 +23,8 @@ from assay.table import Table
 
 def _usual(cells: pl.Series, kind: Kind, most: int = 8):
     schema = Schema((ColumnSpec(cells.name, kind, ""),))
-    return background(Reference.fit(Table(cells.to_frame()), schema), cells.name, most=most)
+    reference = Reference.fit(Table(cells.to_frame()), schema)
+    return background({one.name: one for one in reference.columns}, cells.name, most=most)
 
 
 def _few_values(rng: np.random.Generator) -> pl.DataFrame:
@@ -187,6 +190,58 @@ def test_wide_tables_are_explained_by_the_columns_that_matter(plant, rng, order)
     found = explain_rows(subject, Table(frame), order=order)
     assert len(found.columns) == MOST_COLUMNS
     assert {"x3", "x90"} <= set(found.columns)
+
+
+def test_very_wide_tables_are_searched_in_blocks(plant, rng, monkeypatch):
+    monkeypatch.setattr("assay.explain.reasons._TOGETHER", 4)
+    n_asked = 0
+
+    def odds(typed):
+        nonlocal n_asked
+        n_asked += 1
+        return typed["x3"].to_numpy() + 2.0 * typed["x490"].to_numpy()
+
+    X = rng.normal(size=(30, 500)).round(3)
+    frame = pl.DataFrame(X, schema=[f"x{idx}" for idx in range(500)])
+    subject = plant(frame, odds)
+    known = {
+        one.name: one
+        for one in Reference.fit(
+            subject.typed(Table(frame)), subject.preparation.raw_schema
+        ).columns
+    }
+    n_asked = 0
+    class_idx = np.ones(30, dtype=np.intp)
+    found = _most_changing(subject, subject.typed(Table(frame)), class_idx, frame.columns, known)
+    assert found[:2] == ["x490", "x3"]
+    assert (len(found), n_asked) == (200, 1 + 125 + 200)
+
+
+def test_rows_of_a_wide_model_are_encoded_once(plant, rng, monkeypatch):
+    frame = pl.DataFrame(rng.normal(size=(40, 70)).round(3))
+    frame = frame.with_columns(y=pl.Series(["no", "yes"] * 20))
+    options = {
+        "train.epochs": 1,
+        "model.hidden": [4],
+        "model.prefer": "network",
+        "split.folds": 2,
+        "split.repeats": 1,
+        "evaluate.bootstrap": 100,
+        "evaluate.importance": False,
+    }
+    model = assay.train(frame, "y", options=options)
+    n_cells, transform = [], TableEncoder.transform
+
+    def counted(self, table, **options):
+        n_cells.append(table.n_rows * len(table.names))
+        return transform(self, table, **options)
+
+    expected = model.explain(frame.head(3))
+    monkeypatch.setattr(TableEncoder, "transform", counted)
+    assert model.explain(frame.head(3)) == expected
+    # Rows as they are: to predict them, to find 50 of 70 columns, and to explain by those.
+    assert n_cells.count(3 * 70) == 3
+    assert max(one for one in n_cells if one != 3 * 70) == 3
 
 
 def test_bad_input_is_refused(plant, rng):

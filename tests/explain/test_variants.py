@@ -71,13 +71,26 @@ def test_levels_never_seen_fit_into_the_codes(trained: tuple[Subject, Table]):
 
 def test_derived_columns_follow_what_they_are_made_from():
     frame = table(np.random.default_rng(6))
-    options = {**QUICK, "derive.z": "x * x + 1", "drop": ["x"]}
-    subject = subject_of(assay.train(frame, "y", options=options))
+    derived = {"derive.z": "x * x + 1", "derive.w": "z + gap", "derive.c": "city || 'x'"}
+    subject = subject_of(assay.train(frame, "y", options={**QUICK, **derived, "drop": ["x"]}))
     rows = subject.typed(Table(frame.drop("y")))
-    moved = rows.column("x") * 5.0
-    found = Variants(subject, rows).proba([[], [moved]])
-    whole = subject.proba(rows.with_frame(rows.frame.with_columns(moved)))
-    np.testing.assert_array_equal(found[60:], whole)
+    moved, turned = rows.column("x") * 5.0, rows.column("city").reverse()
+    told = rows.column("told").reverse()
+    variants = [[], [moved], [turned, told], [told], [rows.column("gap").reverse(), moved]]
+    found = Variants(subject, rows).proba(variants)
+    whole = [subject.proba(rows.with_frame(rows.frame.with_columns(one))) for one in variants]
+    np.testing.assert_array_equal(found, np.concatenate(whole))
+    assert len(np.unique(np.stack(whole), axis=0)) == len(variants)
+
+
+def test_only_some_rows_are_asked_for(trained: tuple[Subject, Table], rng: np.random.Generator):
+    subject, rows = trained
+    variants = [[rows.column("x").reverse()], [rows.column("city").reverse()]]
+    is_asked = rng.random((2, 60)) < 0.4
+    every = Variants(subject, rows).proba(variants)
+    for one in (subject, replace(subject, of_arrays=None)):
+        found = Variants(one, rows).proba(variants, is_asked)
+        np.testing.assert_array_equal(found, every[is_asked.ravel()])
 
 
 def test_cast_rows_are_not_cast_again(trained: tuple[Subject, Table], monkeypatch):

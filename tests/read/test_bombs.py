@@ -6,6 +6,7 @@ The full sizes, and the memory that a refusal takes, are in benchmarks/torture/b
 import contextlib
 import io
 import json
+import re
 import time
 import tracemalloc
 
@@ -205,9 +206,46 @@ def test_json_is_refused_by_what_its_values_take(unit):
 
 def test_one_wide_letter_widens_all_of_a_json_text():
     data = b'{"a":["' + b"x" * 2_000_000 + b'"]}'
-    assert read(data, "t.json", max_bytes="5M").height == 1
-    with pytest.raises(UserError, match=r"takes some 8 MB, more than 5 MB"):
-        read(data.replace(b"x", "\U0001f600".encode(), 1), "t.json", max_bytes="5M")
+    assert read(data, "t.json", max_bytes="9M").height == 1
+    for wide in ("\U0001f600".encode(), b"\\ud83d\\ude00"):
+        with pytest.raises(UserError, match=r"takes some \d+ MB, more than 9 MB"):
+            read(data[:-3] + wide + data[-3:], "t.json", max_bytes="9M")
+
+
+def test_the_size_told_of_json_hardly_depends_on_the_cap():
+    rows = [{"age": at, "name": "some name", "share": 1.5} for at in range(20_000)]
+    told = []
+    for cap in ("2M", "4M", "8M"):
+        with pytest.raises(UserError, match="once parsed") as caught:
+            read(json.dumps(rows).encode(), "t.json", max_bytes=cap)
+        told.append(float(re.search(r"takes some ([\d.]+) MB", str(caught.value))[1]))
+    assert max(told) < 1.2 * min(told)
+
+
+def test_lists_and_objects_inside_cells_are_read_where_they_are_few():
+    cells = {"a": [{"k": [at, at]} for at in range(1000)]}
+    assert read(json.dumps(cells).encode(), "t.json", max_bytes="5M").height == 1000
+    keys = {"a": [{f"k{at}": at for at in range(1000)}]}
+    assert read(json.dumps(keys).encode(), "t.json", max_bytes="5M").height == 1
+    lines = b"".join(b'{"a":[%d],"b":"x"}\n' % at for at in range(5000))
+    assert read(lines, "t.jsonl", max_bytes="5M").height == 5000
+
+
+def test_a_line_of_commas_is_set_aside_where_its_cells_are_allowed(monkeypatch):
+    # Polars would keep hundreds of bytes for each surplus cell of the first row.
+    monkeypatch.setattr("assay.read.delimited.pl.read_csv", None)
+    good = b"".join(b"%d,%d\n" % (at, at) for at in range(200))
+    for line in (b"," * 30_000 + b"\n", b'"x\n",' + b"," * 30_000 + b"\n"):
+        assert read(b"a,b\n" + line + good, max_bytes="5M").shape == (200, 2)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_a_long_line_counts_with_each_line_end(end):
+    data = end.join([b"a,b", b"1,2", b"," * 100_000, b"1,2", b"1,2", b""])
+    with pytest.raises(UserError, match=r"one line has 100,001 cells, which take 6 MB"):
+        read(data, max_bytes="5M")
+    data = end.join([b"a,b", *[b"1,2"] * 100_000, b""])
+    assert read(data, max_bytes="5M").height == 100_000
 
 
 @pytest.mark.parametrize("escape", ["", '\\"', "\\\\", "[{" * 70, "\\n"])

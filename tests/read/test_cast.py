@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from assay.errors import UserError
 from assay.ledger import Ledger
-from assay.read.cast import apply_schema, canonical_levels, plain_series, silently
+from assay.read.cast import apply_schema, canonical_levels, silently
 from assay.read.kinds import infer_schema
+from assay.read.plain import plain_series
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, NumberFormat, Schema
 from assay.table import Table
@@ -249,6 +250,7 @@ def test_nested_columns_become_json():
     assert plain_series(pl.Series([{"a": 1}, None])).to_list() == ['{"a":1}', None]
     assert plain_series(pl.Series([b"ab", None])).to_list() == ["ab", None]
     assert plain_series(pl.Series([b"\xff"])).to_list() == ["ff"]
+    assert plain_series(pl.Series([b"r&\x0f", b"\xff"])).to_list() == ["r&\x0f", "ff"]
     assert plain_series(pl.Series([dt.timedelta(minutes=1)])).to_list() == [60.0]
 
 
@@ -265,3 +267,13 @@ def test_maps_and_types_of_other_libraries_become_plain():
     foreign = pl.from_arrow(pa.table({"x": texts})).to_series()
     assert plain_series(foreign).to_list() == ['{"a":1}', None]
     assert plain_series(foreign).dtype == pl.String
+
+
+def test_dates_written_as_text_for_a_typed_column_stand_alone():
+    column = spec("d", Kind.DATETIME)  # learnt from a column of dates, so no format is known
+    frame = pl.DataFrame({"d": ["13/04/2020", "03/04/2020"]})
+    with pytest.raises(UserError, match=r"row 2, column 'd'.*'03/04/2020' is not a date") as error:
+        apply(frame, column)
+    assert "\n" not in str(error.value)
+    read = apply(frame, column, **{"predict.invalid": "missing"})["d"].to_list()
+    assert read == [dt.datetime(2020, 4, 13), None]

@@ -11,6 +11,7 @@ import pytest
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.read.cells import check_name, column_of
+from assay.read.plain import as_text, plain_series
 
 pytestmark = pytest.mark.attack
 
@@ -87,3 +88,25 @@ def test_names_that_no_file_could_hold_are_refused():
     check_name("\U0001f600", "table")
     with pytest.raises(UserError, match="half a character"):
         check_name("a\ud800", "table")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(True, 7, 2.5, 3.0, np.float32(1.1), decimal.Decimal("1.5"), decimal.Decimal("1e400")),
+        *(b"ab", b"\xff\x00", "text", [1, 2], np.array([1, 2])),
+        *(datetime.date(2020, 1, 4), datetime.time(1, 2, 3, 500_000), datetime.timedelta(days=1)),
+        *(datetime.datetime(2020, 1, 4, 5, 6, 7, 8), pd.Timestamp("2020-01-04 05:06:07.5")),
+        datetime.datetime(2020, 1, 4, tzinfo=datetime.timezone(datetime.timedelta(hours=5))),
+        np.datetime64("2020-01-04"),
+    ],
+)
+def test_a_cell_is_written_alike_alone_and_beside_other_types(cell):
+    alone = as_text(plain_series(column_of("a", [cell], Ledger())))
+    mixed = column_of("a", [cell, "x", None], Ledger())
+    assert mixed.to_list() == [*alone, "x", None]
+
+
+def test_a_signalling_nan_in_a_series_of_pandas_is_missing():
+    cells = pd.Series([decimal.Decimal("sNaN"), 1.5], dtype=object)
+    assert column_of("a", cells, Ledger()).to_list() == [None, 1.5]

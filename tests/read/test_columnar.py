@@ -136,6 +136,15 @@ def test_json_that_is_no_table_shows_the_shape_wanted():
         read(b'{"a": 1, "b": 2}')
 
 
+def test_json_whose_names_stand_apart_is_refused_and_not_misread():
+    data = json.dumps({"columns": ["a", "b"], "data": [[1, 2], [3, 4]]}).encode()
+    with pytest.raises(UserError, match=r"'columns' and the rows in 'data'.*orient='records'"):
+        read(data)
+    with pytest.raises(UserError, match="orient='records'"):
+        read(b'{"columns":["a"],"index":[0],"data":[[1]]}')
+    assert read(b'{"columns":["a"],"data":["x"]}').rows() == [("a", "x")]
+
+
 def workbook(sheets: dict[str, list[list[object]]]) -> bytes:
     xlsxwriter = pytest.importorskip("xlsxwriter")
     buffer = io.BytesIO()

@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from assay.read.dates import find_date_format, parse_dates
+from assay.read.dates import find_date_format, parse_any_dates, parse_dates
 
 MOMENT = dt.datetime(2021, 3, 25, 14, 5, 9)
 FORMATS = [
@@ -61,3 +61,24 @@ def test_other_text_is_no_date(cells):
 
 def test_years_out_of_range_are_null():
     assert parse_dates(pl.Series(["01/02/20"]), "%d/%m/%Y").to_list() == [None]
+
+
+def test_dates_of_no_known_format_are_read_one_by_one():
+    cells = [
+        *("2020-01-04", "2020-01-04T05:06:07Z", "2020-01-04 05:06", "3 Jan 2020", "Jan 3, 2020"),
+        *("13/04/2020", "04/13/2020", "04/04/2020", "03/04/2020", "03.04.20", "no date", None),
+    ]
+    together = parse_any_dates(pl.Series(cells)).to_list()
+    assert together == [parse_any_dates(pl.Series([one], dtype=pl.String))[0] for one in cells]
+    days = [day and (day.month, day.day) for day in together]
+    assert days[3:] == [
+        *((1, 3), (1, 3), (4, 13), (4, 13), (4, 4)),
+        *(None, (4, 3), None, None),  # 03/04 may be March or April
+    ]
+
+
+def test_no_dates_at_all_stay_a_column_of_dates():
+    for cells in ([], [None, None], ["x"]):
+        read = parse_any_dates(pl.Series("d", cells, dtype=pl.String))
+        assert read.dtype == pl.Datetime("us")
+        assert read.to_list() == [None] * len(cells)

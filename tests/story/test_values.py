@@ -2,6 +2,7 @@
 
 import csv
 import io
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -76,6 +77,13 @@ def test_answers_do_not_depend_on_batch_and_order(mixed, numeric):
         check_batches(numeric, numbers)
 
     check()
+
+
+@pytest.mark.parametrize("door", ["polars", "lazy", "parquet"])
+def test_cells_that_polars_panics_at_are_no_table_of_it(mixed, door):
+    columns = {name: [None, None] for name in NAMES} | {"day": [10671965474, Decimal("NaN")]}
+    assert check_door(mixed, door, columns) is None
+    assert check_door(mixed, "dict", columns) is not None
 
 
 def test_answers_do_not_depend_on_how_rows_are_cut(mixed):

@@ -228,15 +228,20 @@ def _newton_step(
     weight: Floats, gradient: Floats, hessian: Floats, allowed: NDArray[np.bool_]
 ) -> Floats:
     """Minimise the parabola at `weight` over 0 <= w <= 20, weight after weight."""
-    new = weight.copy()
-    bend = np.maximum(np.diagonal(hessian), 1e-12)
+    new, step = weight.copy(), np.zeros_like(weight)
+    bend = np.maximum(np.diagonal(hessian), 1e-12).tolist()
+    slopes, rows, start = gradient.tolist(), list(hessian), weight.tolist()
+    at, places = weight.tolist(), np.flatnonzero(allowed).tolist()
     for _ in range(_SWEEPS):
-        before = new.copy()
-        for idx in np.flatnonzero(allowed):
-            slope = gradient[idx] + hessian[idx] @ (new - weight)
-            new[idx] = min(max(new[idx] - slope / bend[idx], 0.0), _MOST_SUM)
-        if np.abs(new - before).max() <= 1e-10:
+        largest = 0.0
+        for idx in places:
+            slope = slopes[idx] + float(rows[idx].dot(step))
+            moved = min(max(at[idx] - slope / bend[idx], 0.0), _MOST_SUM)
+            largest = max(largest, abs(moved - at[idx]))
+            at[idx], step[idx] = moved, moved - start[idx]
+        if largest <= 1e-10:
             break
+    new[:] = at
     return new
 
 

@@ -1,8 +1,10 @@
 """Fits side by side, each on one thread, so that no figure depends on how many there are."""
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,10 +28,7 @@ def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
     rounded in another way for each number of threads. The fits share the processor
     instead, on as many threads as PyTorch has.
     """
-    from threadpoolctl import ThreadpoolController
-
-    # Finding the libraries takes 3 ms: once for all fits, so `work` may load no further ones.
-    libraries = ThreadpoolController()
+    libraries = _libraries(len(sys.modules))  # `work` may load no further ones
 
     def alone(fit_idx: int) -> T:
         # OpenBLAS may flag "invalid" for lanes of a product that nobody reads.
@@ -42,3 +41,15 @@ def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
             return [alone(idx) for idx in range(n_fits)]
         with ThreadPoolExecutor(n_workers) as workers:
             return list(workers.map(alone, range(n_fits)))
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> Any:
+    """Return the libraries that have threads: found in 5 ms, and anew after an import.
+
+    Args:
+        n_modules: Modules that are loaded: libraries come with one.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

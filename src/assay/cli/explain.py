@@ -348,7 +348,12 @@ def importance_lines(importance: Mapping[str, Any]) -> list[str]:
     n_hidden = len(listed) - len(rows)
     if n_hidden:
         lines.append(f"  and {counted(n_hidden, 'column')} more: see --json")
-    if importance.get("n_untested"):
-        lines.append(f"  {counted(importance['n_untested'], 'column')} not tested singly")
+    n_aside = importance.get("n_set_aside", 0)
+    n_together = importance.get("n_untested", 0) - n_aside
+    if n_aside:
+        aside = counted(n_aside, "column")
+        lines.append(f"  {aside} not tested: others go with the predictions more closely")
+    if n_together:
+        lines.append(f"  {counted(n_together, 'column')} not tested singly")
     lines += [f"  {cut(one['text'], 110)}" for one in importance.get("grouped", [])[:_MOST_LISTED]]
     return lines

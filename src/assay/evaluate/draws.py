@@ -3,7 +3,7 @@
 `intervals` calls it; a draw is given as the weights of the rows, how often each is in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,7 +38,8 @@ def drawn_weights(unit: Indices, n_resamples: int, rng: np.random.Generator) -> 
     for start in range(0, n_resamples, size):
         n_draws = min(size, n_resamples - start)
         drawn = rng.integers(n_units, size=(n_draws, n_units))
-        times = np.stack([np.bincount(row, minlength=n_units) for row in drawn])
+        drawn += np.arange(n_draws)[:, None] * n_units  # a place of its own for each draw
+        times = np.bincount(drawn.reshape(-1), minlength=drawn.size).reshape(drawn.shape)
         yield (times if n_units == len(unit) else times[:, unit]).astype(np.float64)
 
 
@@ -100,11 +101,21 @@ class RowScores:
 
     def scores(self, weight: Floats) -> dict[str, Floats]:
         """Return the scores by name, each (R',), for weights (R', N)."""
-        scores = scores_from_margins(*self._margins(weight))
-        total = weight.sum(axis=1)
-        means = weight @ self.losses / total[:, None]  # (R', 2)
-        scores["log_loss"], scores["brier"] = means[:, 0], means[:, 1]
+        return self.scores_of([self.sums(weight)])
+
+    def sums(self, weight: Floats) -> tuple[Floats, ...]:
+        """Return what `scores_of` makes scores of, (R', ·) each, for weights (R', N)."""
         gaps = _sums(self.bins, weight * self.gap, ECE_BINS)
+        total = weight.sum(axis=1)
+        return (*self._margins(weight), total, weight @ self.losses, gaps)
+
+    def scores_of(self, sums: Sequence[tuple[Floats, ...]]) -> dict[str, Floats]:
+        """Return the scores by name, each (R,), of the sums of all R draws at once."""
+        parts = [np.concatenate(part) for part in zip(*sums, strict=True)]
+        true, predicted, correct, total, losses, gaps = parts
+        scores = scores_from_margins(true, predicted, correct)
+        means = losses / total[:, None]  # (R, 2)
+        scores["log_loss"], scores["brier"] = means[:, 0], means[:, 1]
         scores["ece"] = np.abs(gaps).sum(axis=1) / total
         return scores
 

@@ -5,7 +5,7 @@ probabilities, which an explanation may ask again and again. No answer comes fro
 that had learnt from the row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,7 @@ class LeftOut:
         mixture: What ships.
         recipe: How columns are read.
         row_idx: Rows that were judged, (M,).
+        hear: Is told what each part of the mixture said, before they are mixed.
     """
 
     setup: Setup
@@ -42,6 +43,7 @@ class LeftOut:
     mixture: Mixture
     recipe: Recipe
     row_idx: np.ndarray
+    hear: Callable[[Mapping[str, np.ndarray]], None] | None = None
 
     def __call__(self, cast: Table) -> np.ndarray:
         """Return the probabilities of cast rows."""
@@ -52,8 +54,10 @@ class LeftOut:
     def of_arrays(self, arrays: Arrays) -> np.ndarray:
         """Return the probabilities of encoded rows."""
         idx = np.tile(self.row_idx, arrays.n_rows // len(self.row_idx))
-        names = self.mixture.weights
-        return self.mixture.apply({name: self._logs_of(name, arrays, idx) for name in names})
+        logs = {name: self._logs_of(name, arrays, idx) for name in self.mixture.weights}
+        if self.hear is not None:
+            self.hear(logs)
+        return self.mixture.apply(logs)
 
     def _logs_of(self, name: str, arrays: Arrays, idx: np.ndarray) -> np.ndarray:
         if name != NETWORK:

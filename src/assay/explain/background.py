@@ -4,13 +4,14 @@ Comes in: the reference of the training table. Goes out: for each column a few c
 their shares. No row of the table is needed, and none is stored.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from assay.metrics import Floats
-from assay.reference import ColumnReference, Reference
+from assay.reference import ColumnReference
 from assay.schema import Kind
 
 _TYPES: dict[Kind, type[pl.DataType] | pl.DataType] = {
@@ -32,29 +33,27 @@ class Background:
     shares: Floats
 
 
-def background(reference: Reference, name: str, *, most: int = 8) -> Background:
+def background(known: Mapping[str, ColumnReference], name: str, *, most: int = 8) -> Background:
     """Return what a column usually holds, without chance.
 
     Up to `most` distinct numbers or dates stand with their own shares; of more there are
     `most` quantiles at equal distances, which stand for the mean over the column as the
     midpoint rule does for an integral. Levels have no middle, so twice as many stand
     with their shares, the commonest. Missing cells have their share. Texts, identifiers
-    and columns that the reference does not know are missing.
+    and columns that are not known are missing.
 
     Args:
-        reference: Of the training table.
+        known: Columns of the training table's reference, by name.
         name: The column.
         most: Numbers or dates beside the missing cell; twice as many levels.
 
     Example:
-        >>> from assay.schema import ColumnSpec, Schema
-        >>> from assay.table import Table
+        >>> from assay.schema import ColumnSpec
         >>> cells, spec = pl.Series("x", [1.0, 1.0, 3.0, None]), ColumnSpec("x", Kind.NUMERIC, "")
-        >>> usual = background(Reference.fit(Table(cells.to_frame()), Schema((spec,))), "x")
+        >>> usual = background({"x": ColumnReference.fit(cells, spec)}, "x")
         >>> usual.cells.to_list(), usual.shares.tolist()
         ([1.0, 3.0, None], [0.5, 0.25, 0.25])
     """
-    known = {column.name: column for column in reference.columns}
     if name not in known:
         return _described(name, pl.String, [], np.zeros(0), 1.0)
     column = known[name]

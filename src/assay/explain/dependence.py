@@ -4,7 +4,7 @@ Comes in: a subject and rows. Goes out: for each column its values, the mean pro
 with each of them in every row, and how common they are, as plain data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,13 @@ import polars as pl
 from assay.deal import sample_rows
 from assay.explain.subject import Subject
 from assay.explain.variants import Variants
-from assay.metrics import Floats
+from assay.metrics import Floats, Indices
 from assay.table import Table
 
 N_POINTS, N_LEVELS, N_CLASSES, N_ROWS = 20, 12, 3, 200
 _CHANCE = 12  # keeps this source of chance apart from others of the same seed
 _MOST_CELLS, _LEAST_ROWS = 80_000_000, 20  # that are predicted from for one column
+_MOST_ROWS = 16_384  # in one prediction
 _USUAL_ROWS = 500  # that are predicted as they are
 _LEAST_SQUARES = 1e-12
 _TAIL = 0.01  # share of the cells beyond either end of the grid
@@ -35,6 +36,7 @@ def partial_dependence(
     n_levels: int = N_LEVELS,
     n_classes: int = N_CLASSES,
     seed: int = 0,
+    asking: Callable[[Indices], Subject] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the mean probability for values of each column (Friedman 2001, Ann. Stat. 29:1189).
 
@@ -51,6 +53,8 @@ def partial_dependence(
         n_classes: Classes at the most, those with the largest mean probability; of two
             classes only the second.
         seed: Of the sample.
+        asking: Returns what predicts rows, given as positions (M,) among `raw`, where
+            different models predict different rows; `subject` by default.
 
     Returns:
         For each column {"column", "kind": "numeric", "datetime" or "categorical", "x":
@@ -70,20 +74,25 @@ def partial_dependence(
     most = max(_MOST_CELLS // (n_points * max(len(typed.names), 1)), _LEAST_ROWS)
     n_few = min(n_rows, typed.n_rows, most)
     rng = np.random.default_rng([seed, _CHANCE])
-    few = typed.take(np.sort(rng.choice(typed.n_rows, size=n_few, replace=False)))
-    variants = Variants(subject, few)
-    usual = _Usual.of(subject, typed, variants)
+
+    def variants_of(row_idx: Indices) -> Variants:
+        return Variants(subject if asking is None else asking(row_idx), typed.take(row_idx))
+
+    variants = variants_of(np.sort(rng.choice(typed.n_rows, size=n_few, replace=False)))
+    usual = _Usual.of(typed, variants, variants_of)
     classes = _classes(subject, usual, n_classes)
-    found = []
+    tried, entries = [], []
     for name in chosen:
         spec = subject.preparation.raw_schema[name]
         described = _values(typed.column(name), str(spec.kind), n_points, n_levels)
         if described is not None:
-            cells, entry = described
-            found.append(
-                {"column": name} | entry | _means(subject, variants, usual, cells, classes)
-            )
-    return found
+            tried.append(described[0])
+            entries.append({"column": name} | described[1])
+    means = _means(variants, usual, tried)
+    return [
+        entry | _told(subject.classes, cells, mean, classes)
+        for entry, cells, mean in zip(entries, tried, means, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -99,13 +108,15 @@ class _Usual:
     shift: Floats
 
     @classmethod
-    def of(cls, subject: Subject, typed: Table, variants: Variants) -> "_Usual":
+    def of(
+        cls, typed: Table, variants: Variants, variants_of: Callable[[Indices], Variants]
+    ) -> "_Usual":
         proba, n_few = variants.proba([()]), variants.rows.n_rows
         most = min(_USUAL_ROWS, _MOST_CELLS // max(len(typed.names), 1))
         if min(most, typed.n_rows) <= n_few:
             return cls(proba, np.zeros(proba.shape[1]))
         row_idx = np.arange(typed.n_rows)[sample_rows(typed.n_rows, most)]
-        many = Variants(subject, typed.take(row_idx)).proba([()])
+        many = variants_of(row_idx).proba([()])
         return cls(proba, many.mean(axis=0) - proba.mean(axis=0))
 
     def corrected(self, proba: Floats) -> Floats:
@@ -114,13 +125,15 @@ class _Usual:
         That the few rows are predicted more or less than many are tells by how much their
         means are off: as much as both go together over rows (a control variate: Lavenberg
         & Welch 1981, Manage. Sci. 27:322). Of 60 rows, means are then as near to those of
-        800 as plain means of 150 to 200 rows are.
+        800 as plain means of 150 to 200 rows are. All classes are moved by the same share
+        of their shift, so that they still sum to 1.
         """
         mean: Floats = proba.mean(axis=1)
         away = self.proba - self.proba.mean(axis=0)
-        together = np.einsum("mnc,nc->mc", proba - mean[:, None], away)
-        slope = together / np.maximum((away**2).sum(axis=0), _LEAST_SQUARES)
-        corrected: Floats = np.clip(mean + slope * self.shift, 0.0, 1.0)
+        together = np.einsum("mnc,nc->m", proba - mean[:, None], away)
+        slope = together / max(float((away**2).sum()), _LEAST_SQUARES)
+        corrected: Floats = np.clip(mean + slope[:, None] * self.shift, 0.0, 1.0)
+        corrected /= corrected.sum(axis=1, keepdims=True)
         return corrected
 
 
@@ -181,19 +194,32 @@ def _points(cells: pl.Series, n_points: int) -> tuple[pl.Series, dict[str, Any]]
     return distinct, rug
 
 
-def _means(
-    subject: Subject, variants: Variants, usual: _Usual, cells: pl.Series, classes: list[int]
-) -> dict[str, Any]:
-    """Return the mean probabilities of the classes with each of the cells in all rows."""
+def _means(variants: Variants, usual: _Usual, tried: Sequence[pl.Series]) -> list[Floats]:
+    """Return the mean probabilities with each of the cells in all rows, (M, C) by column.
+
+    Several columns go into one prediction, whose beginning takes as long as some of its rows.
+    """
     rows = variants.rows
-    own = rows.frame.get_column(cells.name)
+    n_rows = rows.n_rows
     columns = [
-        cells[idx : idx + 1].cast(own.dtype).new_from_index(0, rows.n_rows)
+        cells[idx : idx + 1].cast(rows.frame.schema[cells.name]).new_from_index(0, n_rows)
+        for cells in tried
         for idx in range(len(cells))
     ]
-    proba = variants.proba([[column] for column in columns])
-    mean = usual.corrected(proba.reshape(len(cells), rows.n_rows, -1))  # (M*N, C) -> (M, C)
-    names = subject.classes
+    step = max(min(_MOST_ROWS, _MOST_CELLS // max(len(rows.names), 1)) // n_rows, 1)
+    means = []
+    for start in range(0, len(columns), step):
+        here = columns[start : start + step]
+        proba = variants.proba([[column] for column in here])
+        means.append(usual.corrected(proba.reshape(len(here), n_rows, -1)))  # (M*N, C) -> (M, C)
+    ends = np.cumsum([len(cells) for cells in tried])
+    return np.split(np.concatenate(means), ends[:-1]) if means else []
+
+
+def _told(
+    names: Sequence[str], cells: pl.Series, mean: Floats, classes: list[int]
+) -> dict[str, Any]:
+    """Return the mean probabilities (M, C) of one column's cells by class."""
     has_missing = cells.null_count() > 0
     shown = mean[:-1] if has_missing else mean
     result: dict[str, Any] = {"proba": {names[idx]: shown[:, idx].tolist() for idx in classes}}

@@ -22,6 +22,9 @@ from assay.explain.subject import Subject
 from assay.metrics import Floats, Indices
 from assay.table import Table
 
+Listen = Callable[[Sequence[Unit]], None]
+"""Is told of which units of columns the variants in a prediction were."""
+
 MOST_REFINED = 30  # columns that are shuffled more than once
 MOST_TESTED = 150  # with more, groups of columns are tested first
 MOST_GROUPED = 10_000  # with more, only those that go with the predictions are tested
@@ -43,6 +46,7 @@ def permutation_importance(
     seed: int = 0,
     most_s: float | None = None,
     clock: Callable[[], float] = time.monotonic,
+    listen: Listen | None = None,
 ) -> dict[str, Any]:
     """Measure how much the log loss grows when a column's cells are dealt to other rows.
 
@@ -69,6 +73,9 @@ def permutation_importance(
         most_s: Seconds that it may take, about; None for no limit. The result of a
             limited run depends on the speed of the machine.
         clock: Tells the time in seconds.
+        listen: Is told right after a prediction whose columns were shuffled in it for the
+            first time: one unit of columns for each variant of the rows; of the rows as
+            they are (), one variant.
 
     Returns:
         {"columns": [{"column", "increase": {estimate, low, high}, "n_shuffles"}, ...],
@@ -90,13 +97,16 @@ def permutation_importance(
     rows = subject.typed(raw)
     if rows.n_rows == 1:
         increases = [(name, Interval(None, None, None), 0) for name in chosen]
-        return _described(increases, [(name,) for name in chosen], raw, confidence, len(chosen))
+        singly: list[Unit] = [(name,) for name in chosen]
+        return described(increases, singly, raw.n_rows, confidence, len(chosen))
 
     def is_late() -> bool:
         return deadline is not None and clock() >= deadline
 
     losses = RowLosses(subject, rows, y)
     base = losses.of([()])[0]
+    if listen is not None:
+        listen([()])
     close, n_all = chosen, len(chosen)
     if n_all > MOST_GROUPED:
         close = strongest_columns(rows, chosen, losses.variants.proba([()]), _MOST_CLOSE)
@@ -106,13 +116,13 @@ def permutation_importance(
     tested = units
     if len(units) > MOST_TESTED:
         tested = screen(losses, base, units, most=2 * MOST_REFINED, rng=rng, is_late=is_late)
-    changes = _changes(losses, base, tested, n_shuffles, rng, is_late)
-    intervals = _intervals(list(changes.values()), groups, confidence, n_resamples, rng)
+    changes = _changes(losses, base, tested, n_shuffles, rng, is_late, listen)
+    intervals = drawn_intervals(list(changes.values()), groups, confidence, n_resamples, rng)
     increases = [
         (unit[0], interval, len(changes[unit]))
         for unit, interval in zip(changes, intervals, strict=True)
     ]
-    return _described(increases, units, raw, confidence, n_all)
+    return described(increases, units, raw.n_rows, confidence, n_all)
 
 
 def sample_size(n_columns: int) -> int:
@@ -153,6 +163,7 @@ def _changes(
     n_shuffles: int,
     rng: np.random.Generator,
     is_late: Callable[[], bool],
+    listen: Listen | None,
 ) -> dict[Unit, list[Floats]]:
     """Return for each unit the change of each row's loss in each of its shuffles."""
     changes: dict[Unit, list[Floats]] = {}
@@ -163,6 +174,8 @@ def _changes(
                 return changes
             here = refined[start : start + step]
             found = losses.of([_shuffled(losses.rows, unit, rng) for unit in here])
+            if turn == 0 and listen is not None:
+                listen(here)
             for unit, loss in zip(here, found, strict=True):
                 changes.setdefault(unit, []).append(loss - base)
         if turn == 0:
@@ -176,14 +189,23 @@ def _shuffled(rows: Table, unit: Unit, rng: np.random.Generator) -> list[pl.Seri
     return [rows.frame.get_column(name).gather(source) for name in unit]
 
 
-def _intervals(
-    changes: list[list[Floats]],
+def drawn_intervals(
+    changes: Sequence[Sequence[Floats]],
     groups: Indices | None,
     confidence: float,
     n_resamples: int,
     rng: np.random.Generator,
 ) -> list[Interval]:
-    """Draw rows and shuffles anew, the same rows for all columns."""
+    """Draw rows and shuffles anew, the same rows for all columns.
+
+    Args:
+        changes: For each unit of columns the change of each row's loss, (N,), in each of its
+            shuffles.
+        groups: Group of each row, (N,); whole groups are then drawn.
+        confidence: Of the intervals.
+        n_resamples: Draws.
+        rng: Source of chance.
+    """
     if not changes:
         return []
     n_rows = len(changes[0][0])
@@ -207,13 +229,23 @@ def _intervals(
     return found
 
 
-def _described(
-    increases: list[tuple[str, Interval, int]],
+def described(
+    increases: Sequence[tuple[str, Interval, int]],
     units: Sequence[Unit],
-    raw: Table,
+    n_rows: int,
     confidence: float,
     n_columns: int,
 ) -> dict[str, Any]:
+    """Return what `permutation_importance` returns.
+
+    Args:
+        increases: The first column of each unit that was tested, its increase, and how often
+            it was shuffled.
+        units: All units that may be among them.
+        n_rows: Rows behind the figures.
+        confidence: Of the intervals.
+        n_columns: How many columns are used.
+    """
     joined = {unit[0]: list(unit[1:]) for unit in units if len(unit) > 1}
     ranked = sorted(increases, key=lambda one: -(one[1].estimate or 0.0))
     listed: list[dict[str, Any]] = []
@@ -227,7 +259,7 @@ def _described(
     return set_aside | {
         "columns": listed,
         "metric": "log_loss",
-        "n_rows": raw.n_rows,
+        "n_rows": n_rows,
         "confidence": confidence,
         "grouped": [_group([name, *joined[name]]) for name in shown],
         "n_columns": n_columns,

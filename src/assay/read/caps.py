@@ -30,6 +30,9 @@ BYTES_PER_CELL = 8
 BYTES_PER_TEXT = 16
 """What a cell of text takes apart from its letters."""
 
+BYTES_PER_SPLIT_CELL = 64
+"""What a short cell takes while the line that holds it is split, as an object of Python."""
+
 
 @dataclass(frozen=True)
 class Caps:

@@ -14,23 +14,21 @@ from functools import lru_cache
 import polars as pl
 
 from assay.errors import UserError, did_you_mean
-from assay.read.cells import json_text
-from assay.read.dates import find_date_format, parse_dates
+from assay.read.dates import parse_any_dates, parse_dates
 from assay.read.floats import count_infinite, without_nan
 from assay.read.numbers import parse_numbers
+from assay.read.plain import as_text, plain_series, without_zone
 from assay.read.wording import counted, quoted
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, NumberFormat, Schema
 from assay.table import Table
 
-_WHOLE_LIMIT = 2.0**63
+_CLEAR_DATE = "%Y-%m-%d"  # asked for where several formats are read
 _LOG = logging.getLogger("assay")
 _is_silent = ContextVar("_is_silent", default=False)
 
 
-def apply_schema(
-    table: Table, schema: Schema, recipe: Recipe, *, is_training: bool, gives_up: bool = False
-) -> Table:
+def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: bool) -> Table:
     """Turn a raw table into the typed columns of a schema.
 
     Args:
@@ -44,8 +42,6 @@ def apply_schema(
             absent columns and `predict.invalid` cells that do not fit, and a warning
             is logged for each column that loses cells by it, as by cells that do not
             fit where some did not before.
-        gives_up: Whether the raw columns go one by one as their typed ones come, so
-            that a large table is in memory once, not twice.
 
     Returns:
         A table with exactly the schema's columns, in its order: numeric
@@ -66,11 +62,10 @@ def apply_schema(
     fills = not is_training and recipe.predict.missing_columns == "fill"
     _check_columns(table, schema, fills=fills)
     present = set(table.names)
-    take = table.frame.drop_in_place if gives_up else table.frame.get_column
     columns = {}
     for spec in schema.columns:
         if spec.name in present:
-            series = plain_series(take(spec.name))
+            series = plain_series(table.column(spec.name))
         else:
             series = pl.Series(spec.name, [None] * table.n_rows, dtype=pl.String)
             if spec.kind.is_feature:
@@ -136,83 +131,6 @@ def strip_missing(series: pl.Series, missing: Collection[str]) -> pl.Series:
 @lru_cache(maxsize=8)
 def _imploded(words: tuple[str, ...]) -> pl.Series:
     return pl.Series(words, dtype=pl.String).implode()
-
-
-def plain_series(series: pl.Series) -> pl.Series:
-    """Reduce a column to String, Boolean, numbers or a temporal type.
-
-    Categories become String, decimals Float64, durations seconds, lists, maps and
-    structures JSON text, bytes text (hexadecimal where they are not UTF-8), types
-    of other libraries what they are stored as, and anything else its text.
-    """
-    dtype = series.dtype
-    if isinstance(dtype, pl.datatypes.BaseExtension):
-        return plain_series(series.ext.storage())
-    if isinstance(dtype, pl.Categorical | pl.Enum) or dtype == pl.Null:
-        return series.cast(pl.String)
-    if isinstance(dtype, pl.Decimal):
-        return series.cast(pl.Float64)
-    if isinstance(dtype, pl.Duration):
-        return series.dt.total_microseconds().cast(pl.Float64) / 1e6
-    if dtype.is_nested():
-        return _json_texts(series)
-    if dtype == pl.Binary:
-        return _decoded(series)
-    if _is_plain(dtype):
-        return series
-    values = [None if value is None else str(value) for value in series.to_list()]
-    return pl.Series(series.name, values, dtype=pl.String)
-
-
-def as_text(series: pl.Series) -> pl.Series:
-    """Write a plain series that is not String as text; NaN becomes null."""
-    dtype = series.dtype
-    if dtype == pl.String:
-        return series
-    if dtype.is_float():
-        is_whole = (series.floor() == series) & (series.abs() < _WHOLE_LIMIT)
-        whole = series.set(~is_whole.fill_null(False), None).cast(pl.Int64).cast(pl.String)
-        text = series.cast(pl.String)
-        return whole.zip_with(whole.is_not_null(), text).set(series.is_nan().fill_null(False), None)
-    if isinstance(dtype, pl.Datetime):
-        return _naive(series).dt.strftime("%Y-%m-%dT%H:%M:%S%.f")
-    if dtype == pl.Date:
-        return series.dt.strftime("%Y-%m-%d")
-    if dtype == pl.Time:
-        return series.dt.strftime("%H:%M:%S%.f")
-    return series.cast(pl.String)
-
-
-def _is_plain(dtype: pl.DataType) -> bool:
-    is_text = dtype in (pl.String, pl.Boolean, pl.Null)
-    return is_text or dtype.is_numeric() or dtype.is_temporal()
-
-
-def _json_texts(series: pl.Series) -> pl.Series:
-    if not _is_encodable(series.dtype):
-        texts = [None if value is None else json_text(value) for value in series.to_list()]
-        return pl.Series(series.name, texts, dtype=pl.String)
-    if isinstance(series.dtype, pl.Struct):
-        return series.struct.json_encode().set(series.is_null(), None)
-    packed = series.to_frame("value").select(pl.struct("value")).to_series()
-    text = packed.struct.json_encode().str.strip_prefix('{"value":').str.strip_suffix("}")
-    return text.set(series.is_null(), None).alias(series.name)
-
-
-def _is_encodable(dtype: pl.DataType) -> bool:
-    """Whether Polars writes such cells as JSON: it panics at bytes inside."""
-    if isinstance(dtype, pl.Struct):
-        return all(_is_encodable(field.dtype) for field in dtype.fields)  # type: ignore[arg-type]
-    if isinstance(dtype, pl.List | pl.Array):
-        return _is_encodable(dtype.inner)  # type: ignore[arg-type]
-    return _is_plain(dtype) or isinstance(dtype, pl.Categorical | pl.Enum)
-
-
-def _decoded(series: pl.Series) -> pl.Series:
-    try:
-        return series.cast(pl.String)
-    except pl.exceptions.ComputeError:
-        return series.bin.encode("hex")
 
 
 def _text_levels(series: pl.Series, missing: Collection[str]) -> pl.Series:
@@ -306,18 +224,17 @@ def _datetime(
     if series.dtype == pl.String:
         text = strip_missing(series, recipe.read.missing)
         date_format = spec.datetime_format
-        if date_format is None:
-            found = find_date_format(text)
-            date_format = found.format if found else "%Y-%m-%dT%H:%M:%S%.f"
-        values = parse_dates(text, date_format)
+        values = parse_dates(text, date_format) if date_format else parse_any_dates(text)
         is_bad = _unparsed(text, values)
         if not _is_lenient(recipe, is_training):
-            _check_parsed(text, is_bad, spec, source, f"a date written as {date_format!r}")
+            _check_parsed(
+                text, is_bad, spec, source, f"a date written as {date_format or _CLEAR_DATE!r}"
+            )
         if not is_training:
             _warn_lost(text.filter(is_bad), spec, source, "not a date")
         return values
     if isinstance(series.dtype, pl.Datetime) or series.dtype == pl.Date:
-        return _naive(series.cast(pl.Datetime("us")) if series.dtype == pl.Date else series)
+        return without_zone(series.cast(pl.Datetime("us")) if series.dtype == pl.Date else series)
     if _is_lenient(recipe, is_training) or _is_all_missing(series, is_training):
         _warn_lost(as_text(series).drop_nulls(), spec, source, "not a date")
         return pl.Series(series.name, [None] * len(series), dtype=pl.Datetime("us"))
@@ -337,13 +254,6 @@ def infinite_error(values: pl.Series, name: str, source: str) -> UserError:
         where=f"{source}, row {row + 1}, column {name!r}",
         fix='Correct the cell, or set read.infinite = "missing"',
     )
-
-
-def _naive(series: pl.Series) -> pl.Series:
-    dtype = series.dtype
-    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
-        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return series.cast(pl.Datetime("us"))
 
 
 def _is_lenient(recipe: Recipe, is_training: bool) -> bool:

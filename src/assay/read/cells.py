@@ -6,7 +6,6 @@ is sorted out here first: mixed types, numbers beyond its range, nested and fore
 
 import datetime
 import decimal
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import polars as pl
 
 from assay.errors import UserError
 from assay.ledger import Ledger
+from assay.read.plain import as_text, bytes_text, json_text, plain_series
 
 _LARGEST = 2**127 - 1  # whole number that Polars reads
 _EXACT_LIMIT = 2**53  # larger whole numbers are not all floats
@@ -26,10 +26,14 @@ _PLAIN = (
     *(datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64),
 )
 _NUMBERS = (int, float, decimal.Decimal, np.integer, np.floating)
+_WRITTEN = (
+    *(float, np.floating, np.datetime64, np.timedelta64),
+    *(datetime.date, datetime.time, datetime.timedelta),
+)
 _NULLS = ("NAType", "NaTType")
 # Of Polars, which panics by a BaseException of its own.
 _REFUSALS = (
-    *(TypeError, OverflowError, ValueError, AttributeError, RuntimeError),
+    *(TypeError, ArithmeticError, ValueError, AttributeError, RuntimeError),
     *(pl.exceptions.PolarsError, pl.exceptions.PanicException),
 )
 
@@ -165,43 +169,32 @@ def _unwritable(name: str, row: int, what: str) -> UserError:
 
 
 def _text_of(value: object) -> str | None:
-    """Write a cell as `read.cast` writes a column of its type."""
+    """Write a cell as it is written in a column of its type, so that neighbours decide nothing."""
     if _is_missing(value):
         return None
-    if isinstance(value, np.generic) and value.dtype.kind in "iufbU":
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    elif isinstance(value, np.bool_ | np.integer):
         value = value.item()
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float):
-        is_whole = value.is_integer() and abs(value) < 2.0**63
-        return str(int(value)) if is_whole else pl.Series([value]).cast(pl.String)[0]
     if isinstance(value, bytes):
-        return value.decode("utf-8", errors="backslashreplace")
+        return bytes_text(value)
     if isinstance(value, list | tuple | dict):
         return json_text(value)
-    return str(value)
+    if isinstance(value, decimal.Decimal):
+        return None if value.is_nan() else _written(float(value))
+    return _written(value) if isinstance(value, _WRITTEN) else str(value)
 
 
-def json_text(value: object) -> str:
-    r"""Write a nested cell as JSON; bytes in it as text, hexadecimal where they are not UTF-8.
-
-    Example:
-        >>> json_text({"bytes": b"ab", "n": [1, None], "raw": b"\xff"})
-        '{"bytes":"ab","n":[1,null],"raw":"ff"}'
-    """
+def _written(value: Any) -> str | None:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2.0**63:
+        return str(int(value))  # as Polars does, but at once
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_inner_text)
-    except TypeError:  # a key that JSON has no way to write
+        text: str | None = as_text(plain_series(pl.Series([value], strict=True)))[0]
+    except _REFUSALS:
         return str(value)
-
-
-def _inner_text(value: object) -> str:
-    if not isinstance(value, bytes):
-        return str(value)
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.hex()
+    return text
 
 
 def _is_missing(value: object) -> bool:

@@ -7,6 +7,7 @@ import polars as pl
 _DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%d/%m/%y", "%d-%m-%y", "%d.%m.%y")
 _MONTH_FIRST = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
 _MONTH_FIRST |= {"%d/%m/%y": "%m/%d/%y", "%d-%m-%y": "%m-%d-%y"}
+_SWAPPED = _MONTH_FIRST | {month: day for day, month in _MONTH_FIRST.items()}
 _DATES = (
     "%Y-%m-%d",
     "%Y/%m/%d",
@@ -63,6 +64,56 @@ def parse_dates(text: pl.Series, date_format: str) -> pl.Series:
         values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     is_sane = values.dt.year().is_between(1000, 2999)
     return values.set(~is_sane.fill_null(False), None)
+
+
+def parse_any_dates(text: pl.Series) -> pl.Series:
+    """Parse text of which no format is known, each cell by itself.
+
+    Args:
+        text: As for `parse_dates`.
+
+    Returns:
+        The same. A cell is null too where it can also be read with the month first, and is
+        another day then: other cells could tell, but a row must mean the same without them.
+
+    Example:
+        >>> parse_any_dates(pl.Series(["2020-02-01", "Feb 1, 2020", "01/02/2020"])).to_list()
+        [datetime.datetime(2020, 2, 1, 0, 0), datetime.datetime(2020, 2, 1, 0, 0), None]
+    """
+    distinct = text.drop_nulls().unique(maintain_order=True)
+    has_time = distinct.str.contains(":", literal=True)
+    read = [_read_each(distinct.filter(which)) for which in (has_time, ~has_time)]
+    known = pl.concat(read)
+    return text.replace_strict(
+        known["text"], known["moment"], default=None, return_dtype=pl.Datetime("us")
+    )
+
+
+def _read_each(left: pl.Series) -> pl.DataFrame:
+    """Return the columns `text` and `moment` of the cells that are dates."""
+    read = [pl.DataFrame(schema={"text": pl.String, "moment": pl.Datetime("us")})]
+    for date, time in _possible(left.to_list()):
+        if not len(left):
+            break
+        moment = parse_dates(left, date + time)
+        if date in _SWAPPED:
+            other = parse_dates(left, _SWAPPED[date] + time)
+            moment = moment.set((other != moment).fill_null(False), None)
+        read.append(pl.DataFrame({"text": left, "moment": moment}).drop_nulls())
+        left = left.filter(moment.is_null())
+    return pl.concat(read)
+
+
+def _possible(texts: list[str]) -> list[tuple[str, str]]:
+    """Return the formats of dates and times that marks in the cells do not rule out."""
+    marks = set().union(*texts)
+    dates = [date for date in _DATES if date[2] in marks]
+    if not any(text[at : at + 3].isalpha() for text in texts for at in (0, 2, 3)):
+        dates = [date for date in dates if "b" not in date.lower()]
+    times = [time for time in _TIMES if (set(time[:1]) | set(":") if time else set()) <= marks]
+    if not marks & set("mM"):
+        times = [time for time in times if "%p" not in time]
+    return [(date, time) for time in times for date in dates]
 
 
 def find_date_format(values: pl.Series) -> DateFormat | None:

@@ -17,12 +17,12 @@ import polars as pl
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.options import ReadRecipe
-from assay.read.caps import BYTES_PER_TEXT, Caps, caps_of
+from assay.read.caps import BYTES_PER_SPLIT_CELL, BYTES_PER_TEXT, Caps, caps_of
 from assay.read.content import Content
 from assay.read.dialect import Dialect, detect_dialect
 from assay.read.encoding import decoded, flaw_of, shown, to_utf8
 from assay.read.lines import Record, iter_records
-from assay.read.width import check_width
+from assay.read.width import check_lines, check_width
 from assay.read.wording import counted
 from assay.table import Table
 
@@ -58,7 +58,8 @@ def read_delimited(
             exceeds `recipe.max_bad_rows`.
     """
     text = to_utf8(content, recipe.encoding, ledger)
-    sample = _sample(text)
+    check_lines(text, recipe, caps_of(recipe))
+    sample = _sample(text, caps_of(recipe))
     check_width(sample, recipe, caps_of(recipe), content.name)
     dialect = detect_dialect(sample, recipe, where=content.name, allow_empty=allow_empty)
     caps_of(recipe).check_columns(dialect.n_cells, content.name)
@@ -71,11 +72,14 @@ def read_delimited(
     return Table(frame=_without_last_cell(frame, dialect, content.name), source=content.name)
 
 
-def _sample(content: Content) -> str:
-    # Whole lines: at least 1 MB, and at least some 20 lines of a wide table.
+def _sample(content: Content, caps: Caps) -> str:
+    # Whole lines: at least 1 MB, and some 20 lines of a wide table, 2 of one as wide as may be.
     n_bytes = _SAMPLE_BYTES
+    usual = caps.max_bytes // BYTES_PER_SPLIT_CELL
     head = content.head(n_bytes)
-    while len(head) == n_bytes and head.count(b"\n") < 20 and n_bytes < _MAX_SAMPLE_BYTES:
+    while len(head) == n_bytes < _MAX_SAMPLE_BYTES:
+        if max(map(head.count, (b"\n", b"\r"))) >= (20 if n_bytes < usual else 2):
+            break
         n_bytes *= 8
         head = content.head(n_bytes)
     if len(head) < content.size_bytes:
@@ -107,6 +111,10 @@ def _read_fast(content: Content, dialect: Dialect) -> pl.DataFrame | None:
         return None
     counts = _count(content, dialect)
     if counts.n_lone_returns or counts.n_zeros:
+        return None
+    if not counts.n_quotes and counts.n_separators != (dialect.n_cells - 1) * counts.n_lines:
+        return None  # what Polars made of it would not be taken
+    if not _begins_well(content, dialect):
         return None
     try:
         frame = pl.read_csv(
@@ -145,6 +153,12 @@ def _count(content: Content, dialect: Dialect) -> _Counts:
     counts.n_lines += last != b"\n"
     counts.n_lone_returns = n_returns - n_pairs
     return counts
+
+
+def _begins_well(content: Content, dialect: Dialect) -> bool:
+    # Polars keeps hundreds of bytes for each surplus cell of the first row, and of no other.
+    first = next(_records(content, dialect), None)
+    return first is not None and first.cells is not None and len(first.cells) == dialect.n_cells
 
 
 def _accounts_for(frame: pl.DataFrame, counts: _Counts, dialect: Dialect) -> bool:
@@ -240,14 +254,9 @@ def _read_carefully(
 
 
 def _good_rows(content: Content, dialect: Dialect, rejects: _Rejects) -> Iterator[list[str]]:
-    lines, has_flaws = _lines_of(content), _has_flaws(content)
-    for _ in range(dialect.first_line - 1):
-        next(lines, None)
-    records = iter_records(
-        lines, dialect.grammar, n_cells=dialect.n_cells, first_line=dialect.first_line
-    )
+    has_flaws = _has_flaws(content)
     prefix, n_cells, header = dialect.comment, dialect.n_cells, dialect.header
-    for record in records:
+    for record in _records(content, dialect):
         cells = record.cells
         is_good = cells is not None and len(cells) == n_cells
         if prefix and (dialect.skips_all_comments or not is_good):
@@ -266,6 +275,15 @@ def _good_rows(content: Content, dialect: Dialect, rejects: _Rejects) -> Iterato
             rejects.n_unclean += 1
             rejects.first_unclean = rejects.first_unclean or record.line
         yield cells
+
+
+def _records(content: Content, dialect: Dialect) -> Iterator[Record]:
+    lines = _lines_of(content)
+    for _ in range(dialect.first_line - 1):
+        next(lines, None)
+    return iter_records(
+        lines, dialect.grammar, n_cells=dialect.n_cells, first_line=dialect.first_line
+    )
 
 
 def _lines_of(content: Content) -> Iterator[str]:

@@ -13,8 +13,8 @@ import polars as pl
 
 from assay.errors import UserError
 from assay.ledger import Ledger
-from assay.read.cast import plain_series
 from assay.read.cells import check_name, column_of
+from assay.read.plain import plain_series
 from assay.read.wording import counted
 from assay.table import Table
 

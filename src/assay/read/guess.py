@@ -11,10 +11,11 @@ from functools import cached_property
 
 import polars as pl
 
-from assay.read.cast import as_text, plain_series, strip_missing
+from assay.read.cast import strip_missing
 from assay.read.dates import DateFormat, find_date_format, parse_dates
 from assay.read.floats import are_whole, count_infinite, without_nan
 from assay.read.numbers import find_number_format, parse_numbers
+from assay.read.plain import as_text, plain_series
 from assay.read.wording import counted
 from assay.schema import ColumnSpec, Kind, NumberFormat
 

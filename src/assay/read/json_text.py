@@ -19,10 +19,11 @@ from assay.read.caps import BYTES_PER_CELL, MAX_NESTING, Caps, nesting
 from assay.read.columnar import POLARS_ERRORS, table_of
 from assay.read.content import Content
 from assay.read.frames import from_columns, from_records
-from assay.read.json_sizes import check_json_sizes, too_deep
+from assay.read.json_sizes import check_inner_sizes, check_json_sizes, too_deep
 from assay.table import Table
 
 _PIECE_BYTES = 1 << 22
+_KEY_BYTES = 3000  # what a key inside cells takes: it is a field of the column's type
 _KEY = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"\s*+:')
 
 
@@ -31,9 +32,15 @@ def read_json(content: Content, caps: Caps, ledger: Ledger) -> Table:
 
     Raises:
         UserError: It is not valid JSON (line and column are named), of another
-            shape, nested too deep, or larger than the caps allow.
+            shape, such as pandas' "split", nested too deep, or larger than the caps allow.
     """
     value = _parsed(content, caps)
+    if isinstance(value, dict) and _is_split(value):
+        raise UserError(
+            "the names stand in 'columns' and the rows in 'data', as pandas writes it split",
+            where=content.name,
+            fix="Write it as a list of objects, with pandas by orient='records'",
+        )
     if isinstance(value, dict):
         return table_of(_frame_of_object(value, content, caps, ledger), content, caps, ledger)
     if not isinstance(value, list) or not value:
@@ -52,13 +59,14 @@ def read_json_lines(content: Content, caps: Caps, ledger: Ledger) -> Table:
     data = content.read()
     n_lines = _count_lines(data, content.name)
     _check_keys(data, n_lines, caps, content.name)
+    check_inner_sizes(data, caps, content.name)
     try:
         frame = pl.read_ndjson(io.BytesIO(data), infer_schema_length=None)
     except POLARS_ERRORS:
         frame = None
     if frame is None or frame.height != n_lines:
         # Line by line: slower, but it tells which line is wrong.
-        check_json_sizes(data, caps, content.name)
+        check_json_sizes(data, caps, content.name, is_lines=True)
         rows = _json_rows(data, content.name)
         _check_rows(rows, caps, content.name)
         frame = from_records(rows, content.name, ledger)
@@ -111,6 +119,15 @@ def _frame_of_object(
     return from_columns(columns, content.name, ledger)
 
 
+def _is_split(value: Mapping[str, Any]) -> bool:
+    """Whether names and rows stand apart: {"columns": ["a"], "data": [[1], [2]]}."""
+    names, rows = value.get("columns"), value.get("data")
+    if not (isinstance(names, list) and isinstance(rows, list)):
+        return False
+    is_known = set(value) <= {"columns", "index", "data"}
+    return is_known and all(isinstance(row, list) and len(row) == len(names) for row in rows)
+
+
 def _count_lines(data: bytes, where: str) -> int:
     """Count the lines that hold something, and refuse one that is nested too deep."""
     n_lines = n_filled = 0
@@ -129,8 +146,7 @@ def _check_keys(data: bytes, n_lines: int, caps: Caps, where: str) -> None:
     keys: set[bytes] = set()
     for lines in _pieces(data):
         keys.update(_KEY.findall(b"".join(lines)))
-        caps.check_columns(len(keys), where)
-    caps.check_cells(n_lines, len(keys), where)
+        _check_n_keys(len(keys), 0, n_lines, caps, where)
 
 
 def _pieces(data: bytes) -> Iterator[list[bytes]]:
@@ -157,13 +173,18 @@ def _check_cells(
 ) -> None:
     """Refuse rows whose keys, those inside cells included, make too many cells together."""
     caps.check_columns(n_names, where)
+    caps.check_cells(n_rows, n_names, where)
     inner: set[tuple[str, ...]] = set()
     for name, cell in pairs:
         if isinstance(cell, dict | list):
             inner.update(_paths(cell, (name,)))
-    caps.check_cells(n_rows, n_names, where)
-    what = f"{len(inner)} keys inside cells, in {n_rows} rows each, take"
-    caps.check_bytes(n_rows * len(inner) * BYTES_PER_CELL, where, what=what)
+            _check_n_keys(len(inner), n_names, n_rows, caps, where)
+
+
+def _check_n_keys(n_keys: int, n_names: int, n_rows: int, caps: Caps, where: str) -> None:
+    caps.check_columns(n_names + n_keys, where)
+    what = f"{n_keys} keys, in {n_rows} rows each, take"
+    caps.check_bytes(n_keys * (_KEY_BYTES + n_rows * BYTES_PER_CELL), where, what=what)
 
 
 def _paths(cell: Any, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -1,15 +1,19 @@
-"""A text so wide that its format need not be detected: refused from its first lines."""
+"""A text so wide that its format need not be detected, and a line too wide to be split."""
 
 import re
 import statistics
+from collections.abc import Iterator
 
 from assay.options import ReadRecipe
-from assay.read.caps import Caps
+from assay.read.caps import BYTES_PER_SPLIT_CELL, Caps
+from assay.read.content import Content
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _LINES = 5
 _LINE_END = re.compile(r"\r\n?|\n")
 _IN_QUOTES = re.compile(r'"[^"]*"')
+_QUOTED_CELL = re.compile(rb'(?:^|(?<=[,;\t| ]))"[^"]*+(?:""[^"]*+)*+"')
+_CHUNK_BYTES = 1 << 20
 
 
 def check_width(sample: str, recipe: ReadRecipe, caps: Caps, where: str) -> None:
@@ -41,3 +45,42 @@ def _n_cells(line: str, recipe: ReadRecipe, most: int) -> int:
         bare = _IN_QUOTES.sub("", line)
         count = max(bare.count(mark) for mark in marks)
     return count + 1
+
+
+def check_lines(content: Content, recipe: ReadRecipe, caps: Caps) -> None:
+    """Refuse a text with a line whose cells, split, take too much.
+
+    One line of commas among good ones is a row that does not fit, and it is split
+    before that is known.
+
+    Args:
+        content: The text, as UTF-8.
+        recipe: Its separator, if it is chosen, counts alone.
+        caps: What is allowed.
+
+    Raises:
+        UserError: They take more than `caps.max_bytes`.
+    """
+    marks = _SEPARATORS if recipe.separator == "auto" else (recipe.separator,)
+    for line in _long_lines(content, caps.max_bytes // BYTES_PER_SPLIT_CELL):
+        n_cells = 1 + max(line.count(mark.encode()) for mark in marks)
+        if n_cells * BYTES_PER_SPLIT_CELL > caps.max_bytes and b'"' in line:
+            bare = _QUOTED_CELL.sub(b"", line)
+            n_cells = 1 + max(bare.count(mark.encode()) for mark in marks)
+        what = f"one line has {n_cells:,} cells, which take"
+        caps.check_bytes(n_cells * BYTES_PER_SPLIT_CELL, content.name, what=what)
+
+
+def _long_lines(content: Content, n_bytes: int) -> Iterator[bytes]:
+    """Yield the lines of more than a number of bytes; one within a piece is none."""
+    line = bytearray()
+    for piece in content.chunks(max(min(n_bytes, _CHUNK_BYTES), 1)):
+        ends = piece.replace(b"\r", b"\n")
+        at = ends.find(b"\n")
+        line += piece if at < 0 else piece[:at]
+        if at >= 0:
+            if len(line) > n_bytes:
+                yield bytes(line)
+            line = bytearray(piece[ends.rfind(b"\n") + 1 :])
+    if len(line) > n_bytes:
+        yield bytes(line)
