@@ -82,11 +82,11 @@ def run_full(
     with os.fdopen(heard) as file:
         told = [line for line in file.read().splitlines() if "not used" not in line]
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    make_room()
     run = path.with_name(f"{path.name}.run")
     left = sorted(name for name in os.listdir(path.parent) if name != run.name)
     kept = status == 2 and len(told) == 1 and "cannot write" in told[0]
     kept = kept and path.read_bytes() == OLD and left == before
-    make_room()
     if run.exists():
         kept = kept and f"assay resume {run}" in told[0]
         kept = kept and is_done(forked(lambda: os._exit(assay_command(["resume", str(run)]))))

@@ -93,6 +93,13 @@ def test_an_array_of_classes_may_stand_for_the_target():
         assay.train({"target": [1.0] * 100, "x": list(range(100))}, y, options=FAST)
 
 
-def test_a_network_larger_than_the_machine_is_refused():
-    with pytest.raises(assay.UserError, match="the machine has"):
+def test_a_network_larger_than_the_machine_is_refused(monkeypatch):
+    for place in ("assay.limits", "assay.training.memory"):
+        monkeypatch.setattr(f"{place}.physical_bytes", lambda: 2 << 30)
+    with pytest.raises(assay.UserError, match=r"the machine has 2\.1 GB.*model\.hidden"):
+        assay.train(noise(7), "y", options={"model.hidden": [3_000, 3_000]})
+
+
+def test_a_network_larger_than_a_model_file_is_refused():
+    with pytest.raises(assay.UserError, match=r"a model file holds 2\.1 GB.*model\.hidden"):
         assay.train(noise(7), "y", options={"model.hidden": [10_000_000, 10_000_000]})
