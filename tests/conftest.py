@@ -1,6 +1,7 @@
-"""What all tests share: few threads, and one source of chance."""
+"""What all tests share: few threads, ears for Ctrl-C, and one source of chance."""
 
 import os
+import signal
 
 # Set before NumPy, Polars or torch start their pools: tests run on small tables,
 # where more threads only wait for each other.
@@ -11,6 +12,10 @@ import numpy as np  # noqa: E402 - the settings above come first
 import pytest  # noqa: E402
 
 SEED = 0
+
+# A shell that starts them in the background lets them, and what they start, ignore it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
