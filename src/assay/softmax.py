@@ -35,17 +35,17 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 def row_max(x: np.ndarray) -> np.ndarray:
     """Return the largest number of each row, (..., C) -> (..., 1)."""
-    n_classes = x.shape[-1]
-    if n_classes > _FEW_CLASSES:
-        largest: np.ndarray = x.max(axis=-1, keepdims=True)
-        return largest
-    return reduce(np.maximum, np.split(x, n_classes, axis=-1))
+    return _over_row(np.maximum, x)
 
 
 def row_sum(x: np.ndarray) -> np.ndarray:
     """Return the sum of each row, (..., C) -> (..., 1)."""
+    return _over_row(np.add, x)
+
+
+def _over_row(join: np.ufunc, x: np.ndarray) -> np.ndarray:
     n_classes = x.shape[-1]
     if n_classes > _FEW_CLASSES:
-        total: np.ndarray = x.sum(axis=-1, keepdims=True)
-        return total
-    return reduce(np.add, np.split(x, n_classes, axis=-1))
+        joined: np.ndarray = join.reduce(x, axis=-1, keepdims=True)
+        return joined
+    return reduce(join, np.split(x, n_classes, axis=-1))

@@ -329,53 +329,51 @@ def wide_json(n_columns: int = 1_000_000) -> bytes:
     return json.dumps([{f"c{at}": 1 for at in range(n_columns)}]).encode()
 
 
-BOMBS: dict[str, Bomb] = {
-    one.__name__: one
-    for one in (
-        gzip_csv,
-        gzip_lying,
-        gzip_of_many,
-        bz2_csv,
-        xz_csv,
-        zstd_csv,
-        zstd_declared,
-        parquet_zeros,
-        parquet_nulls,
-        parquet_dictionary,
-        parquet_delta,
-        parquet_lying,
-        arrow_stream,
-        arrow_file,
-        arrow_dictionary,
-        csv_commas,
-        csv_commas_quoted,
-        json_keys,
-        json_lines_keys,
-        json_inner_keys,
-        json_lines_inner_keys,
-        json_one_object,
-        json_lines_one_object,
-        json_inner_lists,
-        json_lines_inner_lists,
-        excel_corner,
-        excel_texts,
-        excel_packed,
-        excel_lying,
-        open_document,
-    )
-}
-HONEST: dict[str, Bomb] = {
-    one.__name__: one
-    for one in (
-        csv_commas,
-        csv_commas_quoted,
-        json_one_object,
-        json_lines_one_object,
-        json_inner_lists,
-        json_lines_inner_lists,
-        json_text,
-    )
-}
+def by_name(*bombs: Bomb) -> dict[str, Bomb]:
+    return {one.__name__: one for one in bombs}
+
+
+BOMBS = by_name(
+    gzip_csv,
+    gzip_lying,
+    gzip_of_many,
+    bz2_csv,
+    xz_csv,
+    zstd_csv,
+    zstd_declared,
+    parquet_zeros,
+    parquet_nulls,
+    parquet_dictionary,
+    parquet_delta,
+    parquet_lying,
+    arrow_stream,
+    arrow_file,
+    arrow_dictionary,
+    csv_commas,
+    csv_commas_quoted,
+    json_keys,
+    json_lines_keys,
+    json_inner_keys,
+    json_lines_inner_keys,
+    json_one_object,
+    json_lines_one_object,
+    json_inner_lists,
+    json_lines_inner_lists,
+    excel_corner,
+    excel_texts,
+    excel_packed,
+    excel_lying,
+    open_document,
+)
+HONEST = by_name(
+    csv_commas,
+    csv_commas_quoted,
+    json_one_object,
+    json_lines_one_object,
+    json_inner_lists,
+    json_lines_inner_lists,
+    json_text,
+)
 """Those that may be read where they are allowed: what they take is what they are priced at."""
 
 EXTENSIONS = {"gzip": ".csv.gz", "bz2": ".csv.bz2", "xz": ".csv.xz", "zstd": ".csv.zst"} | {
