@@ -37,7 +37,7 @@ Init = Literal[
     "zeros",
     "ntk",
 ]
-OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta"]
+OptimizerName = Literal["sgd", "adam", "adamw", "muon", "rmsprop", "adagrad", "adadelta"]
 ScheduleName = Literal[
     "constant", "linear", "cosine", "step", "exponential", "one_cycle", "flat_cosine", "coslog4"
 ]
@@ -271,19 +271,19 @@ class TrainRecipe(Section):
 
     epochs: Auto | PositiveInt = Field("auto", description="passes over the training rows")
     batch_size: Auto | PositiveInt = Field("auto", description="rows per step")
-    optimizer: OptimizerName = Field("adamw", description="update rule")
+    optimizer: Auto | OptimizerName = Field("auto", description="auto: muon, adamw to 500 rows")
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(0.04, description="peak step size")
     momentum: Share = Field(0.0, description="for sgd and rmsprop")
     nesterov: bool = Field(False, description="for sgd with momentum")
-    beta1: Share = Field(0.9, description="for adam and adamw")
-    beta2: Share = Field(0.95, description="for adam and adamw")
+    beta1: Share = Field(0.9, description="for adam, adamw and muon")
+    beta2: Share = Field(0.95, description="for adam, adamw and muon")
     weight_decay: NonNegative = Field(
         0.02, description="shrinks weights, not biases; adamw: apart from the gradient"
     )
     schedule: ScheduleName = Field("coslog4", description="course of the learning rate")
     bias_rate: NonNegative = Field(0.1, description="factor of the learning rate for biases")
     scale_rate: Auto | NonNegative = Field(
-        "auto", description="the same for the input scale; auto: 6 up to 3,000 rows, else 20"
+        "auto", description="the same for the input scale; auto: 6 up to 3,000 rows, else 40"
     )
     hold_then_fade: bool = Field(True, description="fade dropout and decay to 0 from half-time on")
     label_smoothing: Share = Field(0.0, description="probability spread over the other classes")

@@ -31,6 +31,7 @@ KINDS: dict[str, dict[str, object]] = {
     "adagrad": {"train.optimizer": "adagrad"},
     "adadelta": {"train.optimizer": "adadelta", "train.learning_rate": 1.0},
     "adam": {"train.optimizer": "adam"},
+    "muon": {"train.optimizer": "muon"},
     "tutorial": {
         "model.activation": "tanh",
         "model.dropout": 0.0,

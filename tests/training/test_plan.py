@@ -38,9 +38,14 @@ def test_the_cost_of_the_default_plan_grows_no_faster_than_rows():
 
 
 def test_the_input_scale_learns_faster_where_rows_are_many_unless_told_how_fast():
-    assert [settled(TrainRecipe(), n).scale_rate for n in (3_000, 3_001)] == ["auto", 20.0]
-    told = TrainRecipe(scale_rate=SCALE_RATE)
+    assert [settled(TrainRecipe(), n).scale_rate for n in (3_000, 3_001)] == ["auto", 40.0]
+    told = TrainRecipe(scale_rate=SCALE_RATE, optimizer="adamw")
     assert settled(told, 1_000_000) is told
+
+
+def test_inputs_are_read_by_orthogonal_steps_unless_rows_are_few_or_told_otherwise():
+    assert [settled(TrainRecipe(), n).optimizer for n in (500, 501)] == ["auto", "muon"]
+    assert settled(TrainRecipe(optimizer="sgd"), 501).optimizer == "sgd"
 
 
 def test_the_last_batch_may_be_left_out():

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from assay.encode import Arrays, TableEncoder
 from assay.encode.features import CategoricalFeature, NumericFeature
 from assay.nn.network import Network
 from assay.nn.population import PoolDropout
-from assay.options import ModelRecipe, TrainRecipe
+from assay.options import ModelRecipe, OptimizerName, TrainRecipe
 from assay.training import loop, step
 from assay.training.history import History, Silent
 from assay.training.rows import EncodedRows, Lesson, RowSet
@@ -123,7 +124,7 @@ def eager(network, recipe, *, device, batch_size):
     return EagerStep(network, recipe)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "muon"])
 @pytest.mark.parametrize("model", [MODEL, PLAIN], ids=["dropout", "plain"])
 def test_replayed_steps_are_eager_steps(monkeypatch, optimizer, model):
     recipe = TRAIN.model_copy(update={"optimizer": optimizer})
@@ -148,16 +149,16 @@ def test_where_recording_fails_steps_stay_eager_and_it_is_told_once(monkeypatch,
     assert_same_training(found, train(monkeypatch, eager, TRAIN, MODEL))
 
 
-def test_only_adam_on_a_gpu_is_recorded(monkeypatch):
+def test_only_adam_and_muon_on_a_gpu_are_recorded(monkeypatch):
     monkeypatch.setattr(step, "CudaRecorder", lambda device: Tape())
     network, _ = make_network()
     kinds = {}
     for device in (CPU, CUDA):
-        for name in ("sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta"):
+        for name in get_args(OptimizerName):
             recipe = TrainRecipe(optimizer=name)
             kinds[device.type, name] = make_step(network, recipe, device=device, batch_size=8)
     recorded = {key for key, value in kinds.items() if isinstance(value, GraphedStep)}
-    assert recorded == {("cuda", "adam"), ("cuda", "adamw")}
+    assert recorded == {("cuda", "adam"), ("cuda", "adamw"), ("cuda", "muon")}
 
 
 def test_rates_change_in_place_once_they_are_on_the_device():

@@ -24,13 +24,19 @@ def threads(n_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("precision", ["auto", "float32"])
-def test_one_and_two_threads_give_the_same_bytes(rng, precision):
+def test_one_and_two_threads_give_the_same_bytes(rng, precision, optimizer):
     x = rng.normal(size=(320, 6))
     columns = {f"n{idx}": x[:, idx] for idx in range(6)}
     frame = pl.DataFrame({**columns, "c": list("abcdefghij") * 32, "y": x[:, 0] > x[:, 1]})
     # A step is large enough for a second thread: 5 networks x 128 rows x 256 units.
-    options = {"train.epochs": 1, "train.batch_size": 128, "train.precision": precision}
+    options = {
+        "train.epochs": 2,
+        "train.batch_size": 128,
+        "train.precision": precision,
+        "train.optimizer": optimizer,
+    }
     models = []
     for n_threads in (1, 2):
         with threads(n_threads):

@@ -83,10 +83,7 @@ class FusedAdam:
         before, with the same result up to rounding. Called before the first step.
         """
         for group in self.param_groups:
-            device = group["params"][0].device
-            group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
-            group["decay_now"] = torch.tensor(group["decay"], dtype=torch.float32, device=device)
-            group["weight_decay"] = 0.0
+            keep_on_device(group)
 
     def _decay(self, group: Group) -> None:
         """Shrink weights, apart from the gradient or through it."""
@@ -96,6 +93,14 @@ class FusedAdam:
                 parameter.mul_(kept)
             else:
                 parameter.grad.addcmul_(parameter, group["decay_now"])
+
+
+def keep_on_device(group: Group) -> None:
+    """Turn a group's rate and decay into tensors beside its parameters."""
+    device = group["params"][0].device
+    group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
+    group["decay_now"] = torch.tensor(group["decay"], dtype=torch.float32, device=device)
+    group["weight_decay"] = 0.0
 
 
 class Moments:

@@ -25,6 +25,7 @@ from assay.options import TrainRecipe
 from assay.training.fused import FusedAdam
 from assay.training.gradients import ClosedForm, has_closed_form
 from assay.training.loss import sample_losses
+from assay.training.muon import Muon
 from assay.training.optimizer import Optimizer, make_optimizer, parameter_groups, set_rates
 
 _LOG = logging.getLogger("assay")
@@ -87,8 +88,8 @@ def make_step(
         batch_size: B of all batches but smaller last ones.
     """
     eager = EagerStep(network, recipe)
-    # Of our optimizers this one takes its rate from a tensor.
-    if device.type == "cuda" and isinstance(eager.optimizer, FusedAdam):
+    # Of our optimizers these take their rates from tensors.
+    if device.type == "cuda" and isinstance(eager.optimizer, FusedAdam | Muon):
         return GraphedStep(eager, CudaRecorder(device), batch_size)
     return eager
 
@@ -110,6 +111,12 @@ class EagerStep:
 
     def __call__(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
         """Take one step; returns the loss of each sample, shape (K, B)."""
+        losses = self.take(inputs, y, weights)
+        self.turn()
+        return losses
+
+    def take(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
+        """Do what is the same at every step, and may be recorded."""
         if self.closed_form is not None:
             losses = self.closed_form(inputs, y, weights)
         else:
@@ -120,6 +127,11 @@ class EagerStep:
             torch.autograd.backward((losses * weights).sum())
         self.optimizer.step()
         return losses.detach()
+
+    def turn(self) -> None:
+        """Do what only some steps do; called after each."""
+        if isinstance(self.optimizer, Muon):
+            self.optimizer.turn()
 
     def drop_gradients(self) -> None:
         """Forget the gradients of the step before."""
@@ -143,8 +155,8 @@ class GraphedStep:
     n_warm = _WARM_STEPS + 1
 
     def __init__(self, eager: EagerStep, recorder: Recorder, batch_size: int) -> None:
-        if not isinstance(eager.optimizer, FusedAdam):
-            raise InternalError("only steps of Adam can be recorded")
+        if not isinstance(eager.optimizer, FusedAdam | Muon):
+            raise InternalError("only steps of Adam and Muon can be recorded")
         eager.optimizer.keep_rates_on_device()
         self.eager, self.batch_size = eager, batch_size
         self._recorder: Recorder | None = recorder
@@ -168,16 +180,22 @@ class GraphedStep:
 
     def __call__(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
         """Take one step; returns the loss of each sample, shape (K, B)."""
+        losses = self._take(inputs, y, weights)
+        self.eager.turn()
+        return losses
+
+    def _take(self, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
+        """Replay what is recorded; before that, or for another batch size, do it."""
         recorder = self._recorder
         if recorder is None or y.shape[1] != self.batch_size:
-            return self.eager(inputs, y, weights)
+            return self.eager.take(inputs, y, weights)
         if self._n_warm_left:
             self._n_warm_left -= 1
-            return recorder.warm_up(lambda: self.eager(inputs, y, weights))
+            return recorder.warm_up(lambda: self.eager.take(inputs, y, weights))
         batch = (inputs.features, inputs.rows, y, weights)
         losses = self._losses if self._losses is not None else self._record(recorder, batch)
         if losses is None:
-            return self.eager(inputs, y, weights)
+            return self.eager.take(inputs, y, weights)
         for kept, new in zip(self._batch, batch, strict=True):
             kept.copy_(new)
         recorder.replay()
@@ -188,7 +206,9 @@ class GraphedStep:
         features, rows, y, weights = self._batch
         self.eager.drop_gradients()  # those of replays belong to the recording
         try:
-            self._losses = recorder.record(lambda: self.eager(Encoded(features, rows), y, weights))
+            self._losses = recorder.record(
+                lambda: self.eager.take(Encoded(features, rows), y, weights)
+            )
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
             _LOG.warning("the GPU records no whole steps, which makes them slower: %s", reason)
