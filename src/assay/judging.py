@@ -171,6 +171,7 @@ def _decisions(
         groups=None if groups is None else groups[contest.row_idx],
         confidence=recipe.evaluate.confidence,
         n_resamples=recipe.evaluate.bootstrap,
+        draws=contest.draws,
     )
 
 

@@ -48,4 +48,4 @@ def _over_row(join: np.ufunc, x: np.ndarray) -> np.ndarray:
     if n_classes > _FEW_CLASSES:
         joined: np.ndarray = join.reduce(x, axis=-1, keepdims=True)
         return joined
-    return reduce(join, np.split(x, n_classes, axis=-1))
+    return reduce(join, (x[..., idx : idx + 1] for idx in range(n_classes)))

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from assay.candidates.blend import PENALTY, average_repeats, blend, fit_weights, fitted_rows
+from assay.candidates.blend import (
+    PENALTY,
+    _Problem,
+    _solved,
+    _swept,
+    average_repeats,
+    blend,
+    fit_weights,
+    fitted_rows,
+)
 from assay.errors import UserError
 
 
@@ -33,6 +42,35 @@ def test_weights_without_penalty_are_those_of_a_general_optimiser(n_classes):
     found = minimize(mean_loss, np.ones(3) / 3, (parts, y), bounds=bounds, options={"ftol": 1e-13})
     expected = found.x / found.x.sum()
     np.testing.assert_allclose(fit_weights(parts, y, penalty=0.0), expected, atol=1e-4)
+
+
+def test_a_step_solved_at_once_is_the_one_swept_to():
+    n_solved, rng = 0, np.random.default_rng(4)
+    for seed in range(40):
+        parts, y = make_parts(200, 3, [1.0, 0.6, 0.3, 0.0], seed=seed)
+        problem = _Problem.of(parts, y)
+        weight = rng.random(4) * (rng.random(4) < 0.7)
+        gradient, hessian = problem.derivatives(weight)
+        allowed = (weight > 0) | (rng.random(4) < 0.7)
+        solved = _solved(weight, gradient, hessian, allowed)
+        if solved is not None:
+            n_solved += 1
+            np.testing.assert_allclose(
+                solved, _swept(weight, gradient, hessian, allowed), atol=1e-6
+            )
+    assert n_solved > 30
+
+
+def test_slopes_are_those_of_the_loss():
+    parts, y = make_parts(60, 4, [1.0, 0.5, 0.2])
+    problem, weight = _Problem.of(parts, y), np.array([0.7, 0.2, 0.0])
+    assert problem.loss(weight) == pytest.approx(mean_loss(weight, parts, y), rel=1e-12)
+    gradient, hessian = problem.derivatives(weight)
+    for idx, away in enumerate(1e-5 * np.eye(3)):
+        rise = problem.loss(weight + away) - problem.loss(weight - away)
+        assert rise / 2e-5 == pytest.approx(gradient[idx], rel=1e-6)
+        bend = problem.derivatives(weight + away)[0] - problem.derivatives(weight - away)[0]
+        np.testing.assert_allclose(bend / 2e-5, hessian[idx], rtol=1e-5)
 
 
 def test_two_halves_of_the_truth_weigh_the_same():

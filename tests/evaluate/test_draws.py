@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.evaluate.draws import Ranking, RowScores, drawn_weights
+from assay.evaluate.draws import Ranking, RowScores
 from assay.metrics import SCORES, score_table
 
 
@@ -28,12 +28,3 @@ def test_scores_of_some_rows_are_those_of_their_weights():
     taken, weighted = rows.take(chosen).scores(np.ones((1, len(chosen)))), rows.scores(weight)
     for name, value in taken.items():
         assert value == pytest.approx(weighted[name], rel=1e-12)
-
-
-def test_whole_units_are_drawn():
-    unit = np.repeat(np.arange(10), 3)
-    weights = np.concatenate(list(drawn_weights(unit, 25, np.random.default_rng(0))))
-    assert weights.shape == (25, 30)
-    by_unit = weights.reshape(25, 10, 3)
-    assert (by_unit == by_unit[:, :, :1]).all()
-    assert (by_unit[:, :, 0].sum(axis=1) == 10).all()

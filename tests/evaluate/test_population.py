@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from assay.candidates import Rival, fit_rivals
+from assay.encode.arrays import Arrays
 from assay.errors import InternalError
 from assay.evaluate.left_out import LeftOut
 from assay.evaluate.mixture import Mixture
@@ -18,7 +19,7 @@ from assay.recipe import Recipe
 from assay.samples import held_out, read_samples
 from assay.training.history import Silent
 from assay.training.loop import train_population
-from assay.training.predictions import out_of_fold
+from assay.training.predictions import out_of_fold, score_left_out, score_members
 from assay.training.setup import Setup, set_up
 
 RECIPE = Recipe().with_options(
@@ -112,6 +113,46 @@ def test_altered_rows_are_predicted_by_those_that_left_them_out(setup, rivals):
     np.testing.assert_allclose(found, judge.mixture.apply({"network": oof[row_idx]}), atol=1e-6)
     twice = cast.with_frame(pl.concat([cast.frame, cast.frame]))
     np.testing.assert_allclose(predict(twice), np.concatenate([found, found]), atol=1e-6)
+
+
+def test_rows_that_are_as_they_were_are_not_predicted_again(setup, rivals, monkeypatch):
+    judge = Judge(setup, rivals, RECIPE)
+    samples = setup.samples
+    row_idx = samples.raw_idx[np.flatnonzero(np.isin(samples.raw_idx, judge.contest.row_idx))][:30]
+    even = Mixture({"logistic": 0.3, "boosting": 0.3, "network": 0.4})
+    arrays, heard, n_asked = setup.lesson.rows.arrays.take(row_idx), [], []
+    altered = replace(arrays, numeric=arrays.numeric.copy())
+    altered.numeric[5:9, 0] += 1.0
+    altered.numeric[3, 0] = np.nan
+    both = Arrays(*(np.concatenate([getattr(one, name) for one in (arrays, altered)])
+                    for name in ("numeric", "codes", "text")))  # fmt: skip
+    fresh = LeftOut(setup, rivals, even, RECIPE, row_idx).of_arrays(both)
+    predict = LeftOut(setup, rivals, even, RECIPE, row_idx, hear=heard.append)
+    first = predict.of_arrays(arrays)
+    average = Rival.predict_left_out
+
+    def counted(self, arrays, row_idx):
+        n_asked.append(arrays.n_rows)
+        return average(self, arrays, row_idx)
+
+    monkeypatch.setattr(Rival, "predict_left_out", counted)
+    found = predict.of_arrays(both)
+    assert n_asked == [5, 5]
+    np.testing.assert_array_equal(found[:30], first)
+    np.testing.assert_allclose(found, fresh, atol=1e-6)
+    assert {name: len(part) for name, part in heard[1].items()} == dict.fromkeys(even.weights, 60)
+    np.testing.assert_array_equal(predict.of_arrays(arrays), first)  # nothing to ask about
+    assert n_asked == [5, 5]
+
+
+def test_members_score_by_what_they_said_as_when_asked_again(setup):
+    lesson, samples = setup.lesson, setup.samples
+    repeat = samples.split.repeat
+    said = out_of_fold(setup.network, lesson.rows, lesson.validation, repeat)
+    found = score_left_out(said, samples.y, lesson.validation, repeat)
+    expected = score_members(setup.network, lesson.rows, samples.y, lesson.validation)
+    np.testing.assert_allclose(found.accuracy, expected.accuracy, rtol=1e-12)
+    np.testing.assert_allclose(found.log_loss, expected.log_loss, rtol=1e-12)
 
 
 def test_the_blend_of_rivals_judges_altered_rows_too(setup, rivals):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from assay.evaluate.intervals import wilson
-from assay.evaluate.resampled import MAX_BLOCKS, Resampler, ratio
+from assay.evaluate.redrawn import MAX_BLOCKS
+from assay.evaluate.resampled import Resampler, ratio
 
 
 def half_width(interval) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from assay.deal import sample_rows
 from assay.errors import UserError
-from assay.softmax import log_softmax, row_max, row_sum, softmax
+from assay.softmax import log_softmax, row_max, row_sum
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,6 +42,7 @@ _CELLS = 200_000  # rows x classes that weights are fitted on
 _ROWS = 5_000  # rows at the least, where there are as many
 _STEPS = 50  # Newton's; a handful suffices
 _SWEEPS = 200  # over the M weights of a step
+_LEAST_EIGENVALUE = 1e-4  # of the curvatures, scaled to 1 each; less means equal parts
 _TOLERANCE = 1e-9  # of the loss
 
 
@@ -143,7 +144,11 @@ def fitted_rows(n_rows: int, n_classes: int) -> int:
 
 
 class _Problem:
-    """The log loss of N rows as a function of the weights of M parts."""
+    """The log loss of N rows as a function of the weights of M parts.
+
+    Args:
+        gaps: How much more each part gives every other class than the true one, (M, N, C - 1).
+    """
 
     def __init__(self, gaps: Floats) -> None:
         self.n_parts, self.n_rows, _ = gaps.shape
@@ -152,23 +157,23 @@ class _Problem:
     @classmethod
     def of(cls, parts: Floats, y: Ints) -> "_Problem":
         """Return the problem of log probabilities (M, N, C)."""
+        others = np.arange(parts.shape[2] - 1)
+        others = others + (others >= y[:, None])  # (N, C - 1)
         true = np.take_along_axis(parts, y[None, :, None], axis=2)
-        return cls(parts - true)  # how much more than the true class each class is given
+        return cls(np.take_along_axis(parts, others[None], axis=2) - true)
 
     def only(self, idx: int) -> "_Problem":
         """Return the problem of a single part."""
         return _Problem(self._gaps[idx : idx + 1])
 
     def loss(self, weight: Floats) -> float:
-        """Return mean log sum_c exp(sum_i w_i gap_i), which is the mean log loss."""
-        logits = np.tensordot(weight, self._gaps, axes=1)  # (N, C)
-        peak = row_max(logits)
-        raised = row_sum(np.exp(logits - peak))
-        return float((np.log(raised) + peak)[:, 0].mean())
+        """Return mean log(1 + sum_c exp(sum_i w_i gap_i)), which is the mean log loss."""
+        _, total, peak = self._raised(weight)
+        return float((np.log(total) + peak)[:, 0].mean())
 
     def slopes(self, weight: Floats) -> Floats:
         """Return each row's derivative of the loss by each weight, (M, N)."""
-        return self._expected(softmax(np.tensordot(weight, self._gaps, axes=1)))
+        return self._expected(self._share(weight))
 
     def slope_errors(self, weight: Floats) -> Floats:
         """Return the standard error of the mean slopes, (M,); 0 for a single row."""
@@ -179,10 +184,23 @@ class _Problem:
 
     def derivatives(self, weight: Floats) -> tuple[Floats, Floats]:
         """Return gradient (M,) and Hessian (M, M) of the loss."""
-        share = softmax(np.tensordot(weight, self._gaps, axes=1))
+        share = self._share(weight)
         mean = self._expected(share)
-        root = (self._gaps * np.sqrt(share)).reshape(self.n_parts, -1)  # (M, N, C) -> (M, N*C)
+        root = (self._gaps * np.sqrt(share)).reshape(self.n_parts, -1)  # -> (M, N * (C - 1))
         return mean.mean(axis=1), (root @ root.T - mean @ mean.T) / self.n_rows
+
+    def _raised(self, weight: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return exp(z - peak), (N, C - 1), their sums with the true class's, and peak, (N, 1)."""
+        logits = np.tensordot(weight, self._gaps, axes=1)
+        peak = np.maximum(row_max(logits), 0.0)  # 0 is the true class's
+        raised = np.exp(logits - peak)
+        return raised, row_sum(raised) + np.exp(-peak), peak
+
+    def _share(self, weight: Floats) -> Floats:
+        """Return what the classes other than the true one are given, (N, C - 1)."""
+        raised, total, _ = self._raised(weight)
+        share: Floats = raised / total
+        return share
 
     def _expected(self, share: Floats) -> Floats:
         expected: Floats = np.einsum("mnc,nc->mn", self._gaps, share)
@@ -227,7 +245,43 @@ def _minimise(problem: _Problem, start: Floats, cost: Floats, allowed: NDArray[n
 def _newton_step(
     weight: Floats, gradient: Floats, hessian: Floats, allowed: NDArray[np.bool_]
 ) -> Floats:
-    """Minimise the parabola at `weight` over 0 <= w <= 20, weight after weight."""
+    """Minimise the parabola at `weight` over 0 <= w <= 20."""
+    solved = _solved(weight, gradient, hessian, allowed)
+    if solved is not None:
+        return solved
+    return _swept(weight, gradient, hessian, allowed)
+
+
+def _solved(
+    weight: Floats, gradient: Floats, hessian: Floats, allowed: NDArray[np.bool_]
+) -> Floats | None:
+    """Return where the parabola is least by solving for the weights above 0.
+
+    Those that come out below 0 are held there. None where parts say nearly the same, so
+    that weight after weight decides among them, or where a held weight had better rise.
+    """
+    scale = np.sqrt(np.maximum(np.diagonal(hessian), 1e-12))
+    alike = hessian / scale[:, None] / scale
+    free = np.flatnonzero(allowed)
+    if len(free) and np.linalg.eigvalsh(alike[free][:, free])[0] < _LEAST_EIGENVALUE:
+        return None
+    target = hessian @ weight - gradient  # the parabola's slope at w is hessian @ w - target
+    new = np.zeros_like(weight)
+    new[~allowed] = weight[~allowed]
+    while len(free):
+        others = target[free] - hessian[free] @ np.where(allowed, 0.0, weight)
+        found = np.linalg.solve(hessian[free][:, free], others)
+        if (found > 0.0).all():
+            new[free] = found
+            break
+        free = free[found > 0.0]
+    slope = (hessian @ new - target)[allowed]
+    is_least = ((new[allowed] > 0.0) | (slope >= 0.0)).all() and (new <= _MOST_SUM).all()
+    return new if is_least else None
+
+
+def _swept(weight: Floats, gradient: Floats, hessian: Floats, allowed: NDArray[np.bool_]) -> Floats:
+    """Return the same, weight after weight."""
     new, step = weight.copy(), np.zeros_like(weight)
     bend = np.maximum(np.diagonal(hessian), 1e-12).tolist()
     slopes, rows, start = gradient.tolist(), list(hessian), weight.tolist()

@@ -89,7 +89,8 @@ class Rival:
         """
         total = np.zeros((arrays.n_rows, self.log_proba.shape[2]))
         counts = np.zeros((arrays.n_rows, 1))
-        rows = [np.flatnonzero(is_left_out[row_idx]) for is_left_out in self.is_left_out]
+        order = np.argsort(row_idx, kind="stable")
+        rows = [order[is_left_out[row_idx[order]]] for is_left_out in self.is_left_out]
         found = over_fits(lambda idx: self.fits.log_proba(arrays.take(rows[idx]), idx), self.n_fits)
         for own, log_proba, members in zip(rows, found, self.members, strict=True):
             total[own] += len(members) * log_proba

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from assay import metrics
 from assay.deal import sample_rows
 from assay.errors import UserError
-from assay.evaluate.draws import Ranking, RowScores, drawn_weights
+from assay.evaluate.draws import Ranking, RowScores
 from assay.evaluate.intervals import Interval
+from assay.evaluate.redrawn import drawn_weights
 from assay.metrics import Floats, Indices
 from assay.options import Metric
 

@@ -15,6 +15,7 @@ from assay.candidates.blend import average_repeats
 from assay.deal import sample_rows
 from assay.evaluate.intervals import CROSS_FITTED, bootstrap_intervals, widened, wilson
 from assay.evaluate.mixture import Logs, Mixture, cross_fitted, fit_mixture
+from assay.evaluate.redrawn import Draws
 from assay.evaluate.verdict import MAJORITY, Verdict, class_shares, reach_verdict
 from assay.recipe import Recipe
 from assay.split import Split
@@ -125,6 +126,12 @@ class Contest:
         return _averaged(self._cross_fitted(name, self.row_idx))
 
     @cached_property
+    def draws(self) -> Draws:
+        """Draws of the rows `row_idx`, the same ones for all candidates."""
+        groups = None if self._groups is None else self._groups[self.row_idx]
+        return Draws(len(self.row_idx), groups, seed=self._recipe.seed)
+
+    @cached_property
     def uncalibrated(self) -> np.ndarray:
         """The same with the mixture's weights, but before any calibration."""
         logs = {name: self._logs[name][:, self.row_idx] for name in self._real}
@@ -176,9 +183,8 @@ class Contest:
             proba,
             n_resamples=min(recipe.evaluate.bootstrap, DRAWS),
             confidence=recipe.evaluate.confidence,
-            seed=recipe.seed,
-            groups=judged.groups,
             draws_ranks=False,
+            draws=self._compared_draws,
         )
         if judged.groups is None:  # where all rows are right, draws would claim certainty
             n_right = float((proba.argmax(axis=1) == judged.y).sum())
@@ -193,6 +199,13 @@ class Contest:
         row_idx = self.row_idx[sample_rows(len(self.row_idx), most)]
         groups = None if self._groups is None else self._groups[row_idx]
         return _Judged(row_idx, self._y[row_idx], self._folds()[:, row_idx], groups)
+
+    @cached_property
+    def _compared_draws(self) -> Draws:
+        judged = self._compared
+        if len(judged.row_idx) == len(self.row_idx):
+            return self.draws
+        return Draws(len(judged.y), judged.groups, seed=self._recipe.seed)
 
     def _folds(self) -> np.ndarray:
         split = self._split

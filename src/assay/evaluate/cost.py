@@ -71,7 +71,7 @@ def affordable(
 
     Example:
         >>> affordable(EvaluateRecipe(), 20_000, 2, most_s=0.5).bootstrap
-        164
+        318
     """
     while evaluation_seconds(n_rows, n_classes, recipe) > most_s:
         n_fewer = max(recipe.bootstrap * 17 // 20, LEAST_DRAWS)

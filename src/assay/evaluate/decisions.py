@@ -27,6 +27,7 @@ from assay.decide import (
 )
 from assay.errors import UserError
 from assay.evaluate.conformal import categories, fit_sets
+from assay.evaluate.redrawn import Draws
 from assay.evaluate.resampled import Resampler
 from assay.evaluate.thresholds import choose_threshold
 from assay.evaluate.worth import (
@@ -60,6 +61,7 @@ def fit_decisions(
     groups: Indices | None = None,
     confidence: float = 0.95,
     n_resamples: int = 1000,
+    draws: Draws | None = None,
 ) -> tuple[Decisions, dict[str, Any]]:
     """Fit everything that the section [decide] asks for, and judge it.
 
@@ -73,6 +75,7 @@ def fit_decisions(
             together.
         confidence: Coverage of intervals, in (0, 1).
         n_resamples: Draws behind an interval.
+        draws: Of the N rows or their groups, where they are made already.
 
     Returns:
         The decisions to store, and a document, plain data for JSON without NaN. Interval
@@ -125,6 +128,7 @@ def fit_decisions(
         confidence=confidence,
         n_resamples=n_resamples,
         seed=seed,
+        draws=draws if draws is not None and draws.n_rows == len(y) else None,
     )
     told: dict[str, Any] = {"n_rows": len(y), "confidence": confidence, "note": NOTE}
     if fitted.threshold is not None:

@@ -1,9 +1,10 @@
 """Scores of rows drawn anew: what does not change from draw to draw is worked out once.
 
-`intervals` calls it; a draw is given as the weights of the rows, how often each is in it.
+`intervals` calls it; a draw is given as the weights of the rows, how often each is in it, or
+as those of blocks of rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.metrics import (
-    ECE_BINS,
     Floats,
     Indices,
     confidence_gaps,
@@ -21,26 +21,7 @@ from assay.metrics import (
     threshold_ends,
 )
 
-_CHUNK = 100_000  # weights held at once: they and their sums stay in the cache
 _FEW_CLASSES = 16  # whose rows are faster counted by a matrix product
-
-
-def drawn_weights(unit: Indices, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Yield how often each row was drawn with replacement, a few draws at a time: (R', N).
-
-    Args:
-        unit: Number of each row's unit, (N,), 0 to U - 1: whole units are drawn.
-        n_resamples: Draws in all.
-        rng: Source of chance.
-    """
-    n_units = int(unit.max()) + 1
-    size = max(1, _CHUNK // len(unit))
-    for start in range(0, n_resamples, size):
-        n_draws = min(size, n_resamples - start)
-        drawn = rng.integers(n_units, size=(n_draws, n_units))
-        drawn += np.arange(n_draws)[:, None] * n_units  # a place of its own for each draw
-        times = np.bincount(drawn.reshape(-1), minlength=drawn.size).reshape(drawn.shape)
-        yield (times if n_units == len(unit) else times[:, unit]).astype(np.float64)
 
 
 def ranked_classes(n_classes: int) -> range:
@@ -61,16 +42,17 @@ class RowScores:
     losses: Floats  # (N, 2): log loss and Brier score
     bins: Indices
     gap: Floats
+    block: Indices | None = None  # (N,), 0 to B - 1; None where each row is drawn by itself
 
     @classmethod
-    def of(cls, y_true: Indices, proba: Floats) -> "RowScores":
-        """Work them out for true classes (N,) and probabilities (N, C)."""
+    def of(cls, y_true: Indices, proba: Floats, block: Indices | None = None) -> "RowScores":
+        """Work them out for true classes (N,), probabilities (N, C) and the rows' blocks (N,)."""
         bins, gap = confidence_gaps(y_true, proba)
         losses = np.stack([row_log_loss(y_true, proba), row_brier(y_true, proba)], axis=1)
-        return cls(proba.shape[1], y_true, proba.argmax(axis=1), losses, bins, gap)
+        return cls(proba.shape[1], y_true, proba.argmax(axis=1), losses, bins, gap, block)
 
     def take(self, row_idx: Indices) -> "RowScores":
-        """Return the rows at `row_idx`."""
+        """Return the rows at `row_idx`, each by itself."""
         return RowScores(
             n_classes=self.n_classes,
             y_true=self.y_true[row_idx],
@@ -80,43 +62,54 @@ class RowScores:
             gap=self.gap[row_idx],
         )
 
-    @cached_property
-    def _is_class(self) -> Floats:
-        """1 where a row is of a class, is predicted to be, and both; (N, 3 * C)."""
-        classes = np.arange(self.n_classes)
-        true, predicted = self.y_true[:, None] == classes, self.y_pred[:, None] == classes
-        return np.concatenate([true, predicted, true & predicted], axis=1).astype(np.float64)
+    @property
+    def _few(self) -> bool:
+        return self.n_classes <= _FEW_CLASSES
 
-    def _margins(self, weight: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return drawn rows of each class: true, predicted, right, (R', C) each."""
-        if self.n_classes <= _FEW_CLASSES:  # sums of whole numbers: the same in any order
-            true, predicted, correct = np.split(weight @ self._is_class, 3, axis=1)
-            return true, predicted, correct
+    @cached_property
+    def _added(self) -> Floats:
+        """What a row or block adds: 1 a row, losses, gaps by bin, and of few classes margins.
+
+        Shape (N, 3 + E) for the E bins that have rows, or (N, 3 + E + 3 * C).
+        """
+        bins = np.flatnonzero(np.bincount(self.bins))
+        gaps = np.where(self.bins[:, None] == bins, self.gap[:, None], 0.0)
+        columns = [np.ones((len(gaps), 1)), self.losses, gaps]
+        if self._few:
+            classes = np.arange(self.n_classes)
+            true, named = self.y_true[:, None] == classes, self.y_pred[:, None] == classes
+            columns += [true, named, true & named]
+        added = np.concatenate(columns, axis=1, dtype=np.float64)
+        if self.block is None:
+            return added
+        return np.stack([np.bincount(self.block, column) for column in added.T], axis=1)
+
+    def scores(self, weight: Floats) -> dict[str, Floats]:
+        """Return the scores by name, each (R',), for weights (R', N) or (R', B)."""
+        return self.scores_of([self.sums(weight)])
+
+    def sums(self, weight: Floats) -> Floats:
+        """Return what `scores_of` makes scores of, (R', ·), for weights (R', N) or (R', B)."""
+        added = weight @ self._added
+        if self._few:
+            return added
+        weight = weight if self.block is None else weight[:, self.block]
         is_right = self.y_true == self.y_pred
-        return (
+        margins = [
             _sums(self.y_true, weight, self.n_classes),
             _sums(self.y_pred, weight, self.n_classes),
             _sums(self.y_true[is_right], weight[:, is_right], self.n_classes),
-        )
+        ]
+        return np.concatenate([added, *margins], axis=1)
 
-    def scores(self, weight: Floats) -> dict[str, Floats]:
-        """Return the scores by name, each (R',), for weights (R', N)."""
-        return self.scores_of([self.sums(weight)])
-
-    def sums(self, weight: Floats) -> tuple[Floats, ...]:
-        """Return what `scores_of` makes scores of, (R', ·) each, for weights (R', N)."""
-        gaps = _sums(self.bins, weight * self.gap, ECE_BINS)
-        total = weight.sum(axis=1)
-        return (*self._margins(weight), total, weight @ self.losses, gaps)
-
-    def scores_of(self, sums: Sequence[tuple[Floats, ...]]) -> dict[str, Floats]:
+    def scores_of(self, sums: Sequence[Floats]) -> dict[str, Floats]:
         """Return the scores by name, each (R,), of the sums of all R draws at once."""
-        parts = [np.concatenate(part) for part in zip(*sums, strict=True)]
-        true, predicted, correct, total, losses, gaps = parts
-        scores = scores_from_margins(true, predicted, correct)
-        means = losses / total[:, None]  # (R, 2)
-        scores["log_loss"], scores["brier"] = means[:, 0], means[:, 1]
-        scores["ece"] = np.abs(gaps).sum(axis=1) / total
+        every = np.concatenate(sums)
+        added, margins = np.split(every, [every.shape[1] - 3 * self.n_classes], axis=1)
+        total = added[:, 0]
+        scores = scores_from_margins(*np.split(margins, 3, axis=1))
+        scores["log_loss"], scores["brier"] = added[:, 1] / total, added[:, 2] / total
+        scores["ece"] = np.abs(added[:, 3:]).sum(axis=1) / total
         return scores
 
 
@@ -126,16 +119,17 @@ class Ranking:
     Args:
         y_true: True class indices, (N,).
         proba: Probabilities, (N, C); the order of each class is kept, 24 bytes a number.
+        block: Number of each row's block, (N,); None where each row is drawn by itself.
     """
 
-    def __init__(self, y_true: Indices, proba: Floats) -> None:
+    def __init__(self, y_true: Indices, proba: Floats, block: Indices | None = None) -> None:
         self._orders = [
-            _Order.of(y_true == class_idx, proba[:, class_idx])
+            _Order.of(y_true == class_idx, proba[:, class_idx], block)
             for class_idx in ranked_classes(proba.shape[1])
         ]
 
     def scores(self, weight: Floats) -> dict[str, Floats]:
-        """Return the two scores by name, each (R',), for weights (R', N)."""
+        """Return the two scores by name, each (R',), for weights (R', N) or (R', B)."""
         found = [order.scores(weight) for order in self._orders]
         area, average = ([one[idx] for one in found] for idx in range(2))
         return {"auroc": _mean_known(area), "average_precision": _mean_known(average)}
@@ -146,44 +140,46 @@ class _Order:
     """N rows by falling score of a class, and the T thresholds at which it has rows.
 
     Attributes:
-        row_idx: The rows, (N,).
-        own_idx: Those of the class, (M,).
+        place: Where a draw holds the weight of each, (N,): the row, or its block.
+        own_place: The same of those of the class, (M,).
         n_own: Rows of the class at or above each threshold, (T,).
         n_above: Rows above it, (T,).
         n_rows: Rows at or above it, (T,).
     """
 
-    row_idx: Indices
-    own_idx: Indices
+    place: Indices
+    own_place: Indices
     n_own: Indices
     n_above: Indices
     n_rows: Indices
 
     @classmethod
-    def of(cls, is_class: NDArray[np.bool_], score: Floats) -> "_Order":
+    def of(cls, is_class: NDArray[np.bool_], score: Floats, block: Indices | None) -> "_Order":
         row_idx = np.argsort(-score)
+        place = row_idx if block is None else block[row_idx]
         is_own = is_class[row_idx]
         ends = threshold_ends(score[row_idx]) + 1
         n_own = np.cumsum(is_own, dtype=np.intp)[ends - 1]
         has_own = np.diff(n_own, prepend=0) > 0
         n_above = np.concatenate([[0], ends[:-1]])
-        own_idx: Indices = row_idx[is_own]
+        own_place: Indices = place[is_own]
         n_own, n_above, n_rows = n_own[has_own], n_above[has_own], ends[has_own]
-        return cls(row_idx, own_idx, n_own, n_above, n_rows)
+        return cls(place, own_place, n_own, n_above, n_rows)
 
     def scores(self, weight: Floats) -> tuple[Floats, Floats]:
         """Return AUROC and average precision, (R',) each; see `metrics.rank_scores`."""
-        if not len(self.own_idx):
+        if not len(self.own_place):
             nothing = np.full(len(weight), np.nan)
             return nothing, nothing
-        gained = weight.take(self.own_idx, axis=1)
+        gained = weight.take(self.own_place, axis=1)
         true = gained.cumsum(axis=1)
-        if len(self.n_own) < len(self.own_idx):
+        if len(self.n_own) < len(self.own_place):
             true = true.take(self.n_own - 1, axis=1)  # (R', T)
             gained = np.diff(true, axis=1, prepend=0.0)
-        both = weight.take(self.row_idx, axis=1).cumsum(axis=1)  # (R', N)
+        both = weight.take(self.place, axis=1)  # (R', N)
+        np.cumsum(both, axis=1, out=both)
         at_or_above = both.take(self.n_rows - 1, axis=1)
-        all_true = true[:, -1]
+        all_true = true[:, -1].copy()
         all_false = both[:, -1] - all_true
         # Pairs won: each row of the class beats the false rows below it and half its equals.
         won = all_false[:, None] - at_or_above
@@ -192,9 +188,9 @@ class _Order:
             above = np.where(self.n_above > 0, both.take(self.n_above - 1, axis=1), 0.0)
             won += (at_or_above - above - gained) / 2
         area = _ratio(np.einsum("rt,rt->r", gained, won), all_true * all_false)
-        share = np.divide(true, at_or_above, out=np.zeros_like(true), where=at_or_above > 0)
+        share = np.divide(true, at_or_above, out=true, where=at_or_above > 0)
         share *= gained
-        average = _ratio(share.cumsum(axis=1)[:, -1], all_true)  # one after the other
+        average = _ratio(share.sum(axis=1), all_true)
         return area, np.where(all_false > 0, average, np.nan)
 
 

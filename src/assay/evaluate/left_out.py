@@ -6,7 +6,7 @@ that had learnt from the row.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,7 +27,8 @@ class LeftOut:
     """Predicts rows that stand for rows that were judged.
 
     Called with M cast rows, or several times M in the same order, it returns their
-    probabilities, (·, C).
+    probabilities, (·, C). Of the first M it remembers what was said: a later row that is the
+    same, as when a shuffle deals it a cell like its own, is not predicted again.
 
     Attributes:
         setup: With a trained network.
@@ -44,6 +45,9 @@ class LeftOut:
     recipe: Recipe
     row_idx: np.ndarray
     hear: Callable[[Mapping[str, np.ndarray]], None] | None = None
+    _first: list[tuple[Arrays, dict[str, np.ndarray]]] = field(
+        init=False, repr=False, compare=False, default_factory=list
+    )
 
     def __call__(self, cast: Table) -> np.ndarray:
         """Return the probabilities of cast rows."""
@@ -53,11 +57,29 @@ class LeftOut:
 
     def of_arrays(self, arrays: Arrays) -> np.ndarray:
         """Return the probabilities of encoded rows."""
-        idx = np.tile(self.row_idx, arrays.n_rows // len(self.row_idx))
-        logs = {name: self._logs_of(name, arrays, idx) for name in self.mixture.weights}
+        if not self._first:
+            logs = self._logs(arrays, np.arange(arrays.n_rows))
+            if arrays.n_rows == len(self.row_idx):
+                self._first.append((arrays, logs))
+        else:
+            first, known = self._first[0]
+            changed = np.flatnonzero(_differs(arrays, first))
+            logs = {
+                name: np.tile(part, (arrays.n_rows // first.n_rows, 1))
+                for name, part in known.items()
+            }
+            for name, part in self._logs(arrays.take(changed), changed).items():
+                logs[name][changed] = part
         if self.hear is not None:
             self.hear(logs)
         return self.mixture.apply(logs)
+
+    def _logs(self, arrays: Arrays, places: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what each part says, (N', C), of rows at places among M, M more, ..."""
+        if not arrays.n_rows:
+            return {}
+        idx = self.row_idx[places % len(self.row_idx)]
+        return {name: self._logs_of(name, arrays, idx) for name in self.mixture.weights}
 
     def _logs_of(self, name: str, arrays: Arrays, idx: np.ndarray) -> np.ndarray:
         if name != NETWORK:
@@ -67,3 +89,16 @@ class LeftOut:
         rows = EncodedRows(network, arrays, self.setup.lesson.rows.device, cache_bytes=0)
         left_out = RowSet.of(split.validation[:, idx])
         return average_repeats(out_of_fold(network, rows, left_out, split.repeat))
+
+
+def _differs(arrays: Arrays, first: Arrays) -> np.ndarray:
+    """Return which rows of V * M are not to the bit what the M `first` ones are, (V * M,)."""
+    differs = np.zeros((arrays.n_rows // first.n_rows, first.n_rows), dtype=bool)
+    for part, own in (
+        (arrays.numeric.view(np.uint32), first.numeric.view(np.uint32)),  # NaN is NaN
+        (arrays.codes, first.codes),
+        (arrays.text, first.text),
+    ):
+        blocks = part.reshape(*differs.shape, own.shape[1])  # (V * M, F) -> (V, M, F)
+        differs |= (blocks != own).any(axis=2)
+    return differs.reshape(-1)

@@ -76,7 +76,8 @@ def fit_mixture(
     """Fit weights, where there are several candidates, and the calibration.
 
     Args:
-        logs: By repeat, (R, N, C); some repeat judges every row.
+        logs: By repeat, (R, N, C), where some repeat judges every row; or their averages by
+            `average_repeats`, (N, C).
         names: The candidates to mix.
         y: Class indices, (N,).
         is_calibrated: Whether a calibration is fitted.
@@ -84,9 +85,9 @@ def fit_mixture(
         row_idx: The rows to fit on; None for all. Of many a random part is enough.
     """
     row_idx = np.arange(len(y)) if row_idx is None else row_idx
-    n_rows, n_classes = len(row_idx), next(iter(logs.values())).shape[2]
+    n_rows, n_classes = len(row_idx), next(iter(logs.values())).shape[-1]
     chosen = row_idx[sample_rows(n_rows, fitted_rows(n_rows, n_classes))]
-    averages = average_repeats(np.stack([logs[name][:, chosen] for name in names]))
+    averages = np.stack([_averaged(logs[name], chosen) for name in names])
     shares = _shrunk(fit_weights(averages, y[chosen]), names, len(chosen))
     weights = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
     if not is_calibrated:
@@ -127,12 +128,16 @@ def cross_fitted(
     unit = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
     part = (np.random.default_rng(seed).permutation(int(unit.max()) + 1) % PARTS)[unit]
     result = np.full_like(logs[names[0]], np.nan, dtype=np.float64)
+    n_rows, n_classes = result.shape[1:]
+    fitted = logs  # of which every part takes a sample, or nearly all
+    if fitted_rows(n_rows, n_classes) == n_rows:
+        fitted = {name: average_repeats(logs[name]) for name in names}
     for idx in range(PARTS):
         own, others = np.flatnonzero(part == idx), np.flatnonzero(part != idx)
         if not len(own):
             continue
         mixture = fit_mixture(
-            logs,
+            fitted,
             names,
             y,
             is_calibrated=is_calibrated and len(others) > 0,
@@ -165,6 +170,14 @@ def _shrunk(shares: np.ndarray, names: Sequence[str], n_rows: int) -> np.ndarray
     share = prior_share(n_rows)
     shrunk: np.ndarray = share * prior + (1.0 - share) * shares
     return shrunk
+
+
+def _averaged(log_proba: np.ndarray, row_idx: np.ndarray) -> np.ndarray:
+    """Return the averages of repeats of some rows, (N', C)."""
+    if log_proba.ndim == 2:
+        averaged: np.ndarray = log_proba[row_idx]
+        return averaged
+    return average_repeats(log_proba[:, row_idx])
 
 
 def _applied(mixture: Mixture, logs: Logs) -> np.ndarray:

@@ -20,6 +20,7 @@ from assay.evaluate.intervals import (
     widened,
 )
 from assay.evaluate.mixture import Mixture
+from assay.evaluate.redrawn import Draws
 from assay.evaluate.scores import evaluate_predictions
 from assay.nn.network import Network
 from assay.recipe import Recipe
@@ -29,6 +30,7 @@ from assay.training.predictions import (
     average_members,
     member_log_probabilities,
     out_of_fold,
+    score_left_out,
     score_members,
 )
 from assay.training.rows import EncodedRows, RowSet
@@ -61,10 +63,10 @@ class Judge:
     @cached_property
     def contest(self) -> Contest | None:
         """The candidates compared; None where no row was left out."""
-        lesson, samples = self._lesson, self._samples
+        samples = self._samples
         if not samples.split.validation.any():
             return None
-        own = out_of_fold(self._network, lesson.rows, lesson.validation, samples.split.repeat)
+        own = self._said_left_out
         kept = slice(len(own))  # repeats may have been left out since the rivals were fitted
         logs = {rival.name: rival.log_proba[kept] for rival in self._rivals} | {NETWORK: own}
         return Contest(
@@ -75,6 +77,12 @@ class Judge:
             groups=samples.units,
             weight=samples.roles.weight,
         )
+
+    @cached_property
+    def _said_left_out(self) -> np.ndarray:
+        """What the networks say of rows that they left out, (R, N, C)."""
+        lesson, repeat = self._lesson, self._samples.split.repeat
+        return out_of_fold(self._network, lesson.rows, lesson.validation, repeat)
 
     @property
     def mixture(self) -> Mixture:
@@ -112,14 +120,20 @@ class Judge:
         y = self._samples.y[contest.row_idx]
         groups = self._samples.units
         groups = None if groups is None else groups[contest.row_idx]
-        judged = self._judged(y, contest.proba, groups=groups, widening=CROSS_FITTED)
-        scores = score_members(self._network, self._lesson.rows, self._samples.y,
-                               self._lesson.validation)  # fmt: skip
+        judged = self._judged(
+            y, contest.proba, groups=groups, widening=CROSS_FITTED, draws=contest.draws
+        )
+        scores = score_left_out(
+            self._said_left_out,
+            self._samples.y,
+            self._lesson.validation,
+            self._samples.split.repeat,
+        )
         return {
             **judged,
             "members": _spreads(scores),
             "reliability": {
-                "before": self._reliability(y, contest.uncalibrated, groups),
+                "before": self._reliability(y, contest.uncalibrated, contest.draws),
                 "after": reliability(
                     y,
                     contest.proba,
@@ -129,18 +143,15 @@ class Judge:
             },
         }
 
-    def _reliability(
-        self, y: np.ndarray, proba: np.ndarray, groups: np.ndarray | None
-    ) -> dict[str, Any]:
+    def _reliability(self, y: np.ndarray, proba: np.ndarray, draws: Draws) -> dict[str, Any]:
         recipe = self._recipe
         intervals = bootstrap_intervals(
             y,
             proba,
             n_resamples=min(recipe.evaluate.bootstrap, _RELIABILITY_DRAWS),
             confidence=recipe.evaluate.confidence,
-            seed=recipe.seed,
-            groups=groups,
             draws_ranks=False,
+            draws=draws,
         )
         wide = {name: widened(name, intervals[name], CROSS_FITTED) for name in _RELIABLE}
         return reliability(y, proba, confidence=recipe.evaluate.confidence, intervals=wide)
@@ -182,6 +193,7 @@ class Judge:
         *,
         groups: np.ndarray | None,
         widening: float = 1.0,
+        draws: Draws | None = None,
     ) -> dict[str, Any]:
         recipe, classes = self._recipe, self._samples.target.classes
         judged = evaluate_predictions(
@@ -192,6 +204,7 @@ class Judge:
             seed=recipe.seed,
             groups=groups,
             widening=widening,
+            draws=draws,
         )
         return {**judged, "curves": curves(y, proba, classes)}
 

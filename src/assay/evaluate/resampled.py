@@ -9,13 +9,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.deal import ranks
-from assay.evaluate.draws import drawn_weights
 from assay.evaluate.intervals import Interval, percentile_interval, wilson
+from assay.evaluate.redrawn import Draws
 from assay.metrics import Floats, Indices
-
-MAX_BLOCKS = 2_000
-"""Blocks drawn at the most; a standard error of so many is known to 1.6 %."""
 
 Formula = Callable[[Floats], Floats]
 Flags = NDArray[np.bool_]
@@ -24,9 +20,8 @@ Flags = NDArray[np.bool_]
 class Resampler:
     """Intervals of figures of the same N rows.
 
-    Rows are drawn anew, or whole groups of them (Efron 1979, Ann. Statist. 7:1). Of more
-    than `MAX_BLOCKS` rows or groups so many blocks are made at random, and blocks are
-    drawn: their sums vary as those of what they are made of.
+    Rows are drawn anew, or whole groups of them (Efron 1979, Ann. Statist. 7:1); of many
+    the blocks of `Draws`.
 
     Args:
         n_rows: N.
@@ -35,6 +30,7 @@ class Resampler:
         confidence: Share of draws inside an interval, in (0, 1).
         n_resamples: Draws.
         seed: Of blocks and draws.
+        draws: Of these rows or groups, where they are made already.
 
     Attributes:
         weight: What each row counts, (N,).
@@ -49,18 +45,13 @@ class Resampler:
         confidence: float = 0.95,
         n_resamples: int = 1000,
         seed: int = 0,
+        draws: Draws | None = None,
     ) -> None:
         self.confidence = confidence
         self.weight = np.ones(n_rows) if weight is None else weight
         self._is_plain = weight is None and groups is None
         self._n_resamples = n_resamples
-        self._seed = seed
-        unit = np.arange(n_rows) if groups is None else ranks(groups)
-        n_units = int(unit.max(initial=-1)) + 1
-        if n_units > MAX_BLOCKS:
-            dealt = np.random.default_rng([seed, 31]).permutation(n_units) % MAX_BLOCKS
-            unit, n_units = dealt[unit], MAX_BLOCKS
-        self._block, self._n_blocks = unit, n_units
+        self._draws = Draws(n_rows, groups, seed=seed) if draws is None else draws
 
     def share(self, hits: Flags, among: Flags | None = None) -> Interval:
         """Return the share of `hits` (N,) in the rows `among` (N,), by default in all.
@@ -108,19 +99,17 @@ class Resampler:
         Returns:
             An interval for each formula; without ends where there is only one block.
         """
-        columns = columns * self.weight[:, None]
+        columns, draws = columns * self.weight[:, None], self._draws
         by_block = np.stack(
-            [np.bincount(self._block, column, self._n_blocks) for column in columns.T], axis=1
+            [np.bincount(draws.block, column, draws.n_blocks) for column in columns.T], axis=1
         )  # (blocks, M)
         estimates = {name: formula(by_block.sum(axis=0)) for name, formula in formulas.items()}
         known = {name: None if np.isnan(x) else float(x) for name, x in estimates.items()}
-        if self._n_blocks < 2:
+        if draws.n_blocks < 2:
             return {name: Interval(known[name], None, None) for name in formulas}
-        rng = np.random.default_rng([self._seed, 32])
-        weights = drawn_weights(np.arange(self._n_blocks), self._n_resamples, rng)
-        drawn = np.concatenate([times @ by_block for times in weights])  # (R, M)
+        drawn = np.concatenate([times @ by_block for times in draws.times(self._n_resamples)])
         return {
-            name: percentile_interval(known[name], formula(drawn), self.confidence)
+            name: percentile_interval(known[name], formula(drawn), self.confidence)  # of (R, M)
             for name, formula in formulas.items()
         }
 

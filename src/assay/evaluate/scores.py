@@ -7,6 +7,7 @@ import numpy as np
 
 from assay.errors import UserError
 from assay.evaluate.intervals import Interval, bootstrap_intervals, widened, wilson
+from assay.evaluate.redrawn import Draws
 from assay.metrics import LOG_LOSS_CLIP, Floats, Indices, confusion_matrix
 from assay.options import EvaluateRecipe
 
@@ -29,6 +30,7 @@ def evaluate_predictions(
     seed: int,
     groups: Indices | None = None,
     widening: float = 1.0,
+    draws: Draws | None = None,
 ) -> dict[str, Any]:
     """Judge predictions of rows that the model did not learn from.
 
@@ -40,6 +42,7 @@ def evaluate_predictions(
         seed: Of the resamples.
         groups: Group of each row, (N,); rows of a group are then drawn together.
         widening: How much wider the intervals are made; see `intervals.CROSS_FITTED`.
+        draws: As for `bootstrap_intervals`.
 
     Returns:
         Plain data for JSON, None where a figure is undefined, never NaN:
@@ -73,6 +76,7 @@ def evaluate_predictions(
         confidence=recipe.confidence,
         seed=seed,
         groups=groups,
+        draws=draws,
     )
     n_right = float((proba.argmax(axis=1) == y_true).sum())
     plain = wilson(n_right, len(y_true), confidence=recipe.confidence)

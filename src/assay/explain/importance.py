@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from assay.errors import UserError
-from assay.evaluate.draws import drawn_weights
 from assay.evaluate.intervals import Interval
+from assay.evaluate.redrawn import drawn_weights
 from assay.explain.alike import alike_columns
 from assay.explain.screen import RowLosses, Unit, screen, shuffled_source
 from assay.explain.strongest import strongest_columns
@@ -211,22 +211,27 @@ def drawn_intervals(
     n_rows = len(changes[0][0])
     unit = np.arange(n_rows) if groups is None else np.unique(groups, return_inverse=True)[1]
     flat = np.concatenate([np.stack(own) for own in changes])  # (sum of shuffles, N)
-    ends = np.cumsum([len(own) for own in changes])
+    n_shuffles = np.array([len(own) for own in changes])
+    ends = np.cumsum(n_shuffles)
     estimates = [float(np.mean(own)) + 0.0 for own in changes]
     if unit.max() == 0:
         return [Interval(estimate, None, None) for estimate in estimates]
     draws: list[list[Floats]] = [[] for _ in changes]
     for weight in drawn_weights(unit, n_resamples, rng):
         means = weight @ flat.T / weight.sum(axis=1, keepdims=True)  # (R', sum of shuffles)
-        for idx, own in enumerate(np.split(means, ends[:-1], axis=1)):
-            drawn = rng.integers(own.shape[1], size=own.shape)
-            draws[idx].append(np.take_along_axis(own, drawn, axis=1).mean(axis=1))
+        for own, first, end in zip(draws, ends - n_shuffles, ends, strict=True):
+            if end - first == 1:
+                own.append(means[:, first])
+                continue
+            shuffles = rng.integers(first, end, size=(len(means), end - first))
+            own.append(np.take_along_axis(means, shuffles, axis=1).mean(axis=1))
     tail = (1 - confidence) / 2
-    found = []
-    for estimate, parts in zip(estimates, draws, strict=True):
-        low, high = np.quantile(np.concatenate(parts), [tail, 1 - tail])
-        found.append(Interval(estimate, float(low) + 0.0, float(high) + 0.0))
-    return found
+    drawn = np.stack([np.concatenate(own) for own in draws])  # (units, R)
+    lows, highs = np.quantile(drawn, [tail, 1 - tail], axis=1).tolist()
+    return [
+        Interval(estimate, low + 0.0, high + 0.0)
+        for estimate, low, high in zip(estimates, lows, highs, strict=True)
+    ]
 
 
 def described(

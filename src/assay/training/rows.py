@@ -135,9 +135,16 @@ class EncodedRows:
             raise RuntimeError("inputs are not kept in memory")
         return self._cache.features, self._cache.rows
 
-    def in_spans(self, row_idx: Tensor) -> Iterator[tuple[slice, Encoded]]:
-        """Yield spans of the columns of `row_idx` (K, M) with their inputs."""
-        for span in self._spans(row_idx.shape[1]):
+    def in_spans(
+        self, row_idx: Tensor, *, n_numbers: int | None = None
+    ) -> Iterator[tuple[slice, Encoded]]:
+        """Yield spans of the columns of `row_idx` (K, M) with their inputs.
+
+        Args:
+            row_idx: Which rows of each member.
+            n_numbers: Of a layer that are held at once; by default what suits training.
+        """
+        for span in self._spans(row_idx.shape[1], n_numbers):
             yield span, self.take(row_idx[:, span])
 
     def all_in_spans(self) -> Iterator[tuple[slice, Encoded]]:
@@ -145,9 +152,10 @@ class EncodedRows:
         for span in self._spans(self.n_rows):
             yield span, self._network.encode(self._rows.between(span.start, span.stop))
 
-    def _spans(self, n_rows: int) -> Iterator[slice]:
-        """Cut `n_rows` so that no layer holds more than `_SPAN_NUMBERS` numbers."""
-        size = max(_SPAN_NUMBERS // (self._network.n_members * self._network.widest), 1)
+    def _spans(self, n_rows: int, n_numbers: int | None = None) -> Iterator[slice]:
+        """Cut `n_rows` so that no layer holds more than so many numbers."""
+        of_row = self._network.n_members * self._network.widest
+        size = max((n_numbers or _SPAN_NUMBERS) // of_row, 1)
         for start in range(0, n_rows, size):
             yield slice(start, min(start + size, n_rows))
 
