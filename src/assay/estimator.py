@@ -3,10 +3,12 @@
 Nothing here imports PyTorch until something is trained.
 """
 
+import contextlib
 import math
 import os
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +19,19 @@ from assay.ledger import Ledger
 from assay.machine import uncollected
 from assay.model import Model
 from assay.modelfile import ModelContents, load_model, make_golden
-from assay.read import read_table
+from assay.read import NamedBytes, read_table
 from assay.recipe import Recipe
 from assay.recipes import load_recipe, recipe_names
 from assay.run_folder import DEFAULT_EVERY_S, RunFolder, at_work, open_run
+from assay.side_process import SideProcess
 from assay.table import Table
 
 if TYPE_CHECKING:
     from assay.training.history import Observer
 
+_SMALL_BYTES, _SMALL_ROWS = 1 << 20, 5_000  # more is surely trained on all processors
+_LOADED = {"torch", "sklearn"}
+_WORKER = "assay.candidates.worker"
 _TARGET = "target"  # name of the column that an array of classes becomes
 
 
@@ -118,19 +124,21 @@ def _train(
     start_s: float,
     folder: RunFolder | None,
 ) -> Model:
-    with uncollected():
-        from assay.pipeline import run
-        from assay.training.history import Silent
-
     try:
-        trained = run(
-            source,
-            recipe,
-            test_source=test,
-            observer=observer or Silent(),
-            start_s=start_s - (0.0 if folder is None else folder.earlier_s),
-            folder=folder,
-        )
+        with _beside(source, recipe, folder) as side:
+            with uncollected():
+                from assay.pipeline import run
+                from assay.training.history import Silent
+
+            trained = run(
+                source,
+                recipe,
+                test_source=test,
+                observer=observer or Silent(),
+                start_s=start_s - (0.0 if folder is None else folder.earlier_s),
+                folder=folder,
+                side=side,
+            )
     except UserError as error:
         if folder is not None:
             folder.note_failure(error)
@@ -145,6 +153,43 @@ def _train(
             reference=trained.reference,
         )
     )
+
+
+@contextlib.contextmanager
+def _beside(
+    source: object, recipe: Recipe, folder: RunFolder | None
+) -> Iterator[SideProcess | None]:
+    """Yield a process that loads scikit-learn while PyTorch is loaded here, or None.
+
+    Half of what a small table takes is loading the two. Where they are loaded already, or
+    the table is large, or budgets count what is measured and held here, it saves nothing.
+    """
+    train = recipe.train
+    is_new = not sys.modules.keys() & _LOADED
+    has_budget = bool(train.time) or train.memory_bytes is not None
+    is_resumed = folder is not None and folder.is_resumed
+    is_wanted = is_new and not has_budget and not is_resumed and bool(recipe.model.candidates)
+    side = SideProcess.begin(_WORKER) if is_wanted and _is_small(source) else None
+    try:
+        yield side
+    finally:
+        if side is not None:
+            side.close()
+
+
+def _is_small(source: object) -> bool:
+    """Whether a table may be of so few rows that networks train on one thread."""
+    if isinstance(source, str | os.PathLike):
+        try:
+            return Path(source).stat().st_size <= _SMALL_BYTES
+        except (OSError, ValueError):  # a database, or nothing
+            return False
+    if isinstance(source, NamedBytes):  # standard input may not have come yet
+        return type(source) is NamedBytes and len(source.data) <= _SMALL_BYTES
+    if isinstance(source, Table):
+        return source.n_rows <= _SMALL_ROWS
+    table = next(iter(source.values()), ()) if isinstance(source, Mapping) else source
+    return isinstance(table, Sized) and len(table) <= _SMALL_ROWS
 
 
 def choose_recipe(recipe: Recipe | str | Path | None, table: object) -> Recipe:

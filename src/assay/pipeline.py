@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from assay.candidates import Rival, fit_rivals
+from assay.candidates import Begun, Rival, begin_rivals
 from assay.candidates.file_room import check_file_room
 from assay.fingerprint import confirm, held_out_of, on_threads_of, settings_of, table_of
 from assay.judging import Trained, judge_training
@@ -17,12 +17,13 @@ from assay.machine import give_back
 from assay.recipe import Recipe
 from assay.run_folder import RunFolder
 from assay.samples import Samples, read_samples, read_test
+from assay.side_process import SideProcess
 from assay.training.budget import TimeBudget
-from assay.training.device import choose_device
+from assay.training.device import choose_device, is_small
 from assay.training.history import History, Observer
 from assay.training.loop import train_population
 from assay.training.memory import check_source, telling_when_out_of_memory
-from assay.training.plan import Clock
+from assay.training.plan import Clock, Plan
 from assay.training.setup import Setup, first_members, of_members, without_diverged
 
 
@@ -35,6 +36,7 @@ def run(
     start_s: float | None = None,
     clock: Clock = time.monotonic,
     folder: RunFolder | None = None,
+    side: SideProcess | None = None,
 ) -> Trained:
     """Train, judge and assemble a classifier.
 
@@ -47,6 +49,9 @@ def run(
         clock: Asked for the time where there is a budget of it.
         folder: Where finished work is kept, and that of an earlier attempt found; the
             outcome is the same.
+        side: A process that runs `candidates.worker`, for simpler models to be fitted
+            while the networks train; it is used where that saves time, and the outcome is
+            the same.
 
     Raises:
         UserError: Anything about the data or the recipe that the caller can mend.
@@ -77,7 +82,7 @@ def run(
         if budget is None and recipe.train.memory_bytes is not None:
             check_file_room(setup.samples, recipe)
 
-        rivals = _fit_rivals(setup, recipe, limits, ledger, observer, folder)
+        rivals = _fit_rivals(setup, recipe, limits, ledger, observer, folder, side)
         prepared = limits.plan(setup, n_test=n_test)
         del setup
         if budget is not None:
@@ -87,6 +92,8 @@ def run(
         if prepared.told:
             observer.on_plan(", ".join(prepared.told))
         setup, history = _train(prepared, recipe, limits, ledger, observer, folder)
+        if isinstance(rivals, Begun):
+            rivals = rivals.finish()
 
         observer.on_stage("evaluating")
         return judge_training(setup, rivals, history, prepared, recipe, limits, ledger, test=test)
@@ -106,14 +113,28 @@ def _fit_rivals(
     ledger: Ledger,
     observer: Observer,
     folder: RunFolder | None,
-) -> tuple[Rival, ...]:
-    """Fit simpler candidates on the same folds; none where no row is left out."""
+    side: SideProcess | None,
+) -> tuple[Rival, ...] | Begun:
+    """Fit simpler candidates on the same folds, or begin to, beside the networks.
+
+    There are none where no row is left out.
+    """
     names = limits.affordable_candidates(setup)
     if names:
         observer.on_stage("fitting simpler models")
     elif not setup.samples.split.validation.any():
         return ()
-    return fit_rivals(setup, recipe, ledger, names=names, keeper=folder)
+    is_apt = _trains_on_one_thread(setup, recipe) and not setup.samples.encoder.text
+    if side is not None and not (names and is_apt):
+        side.close()  # it knows no texts, and would take a processor from the networks
+        side = None
+    begun = begin_rivals(setup, recipe, ledger, names=names, keeper=folder, side=side)
+    return begun if begun.side else begun.finish()
+
+
+def _trains_on_one_thread(setup: Setup, recipe: Recipe) -> bool:
+    network, plan = setup.network, Plan.of(recipe.train, max(setup.lesson.train.counts))
+    return is_small(network.n_members * plan.batch_size * network.widest)
 
 
 def _train(

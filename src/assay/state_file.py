@@ -11,7 +11,7 @@ arrays, each at a multiple of 64; the SHA-256 of all before.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +49,36 @@ def write_state(path: Path, arrays: Mapping[str, np.ndarray], document: Mapping[
     Raises:
         UserError: The place is not writable or the disk is full.
     """
+    parts = packed(arrays, document)
+    with atomic_write(path) as file:
+        for part in parts:
+            file.write(part)
+
+
+def packed(
+    arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]
+) -> Iterator[bytes | memoryview]:
+    """Return the bytes of a state in turn; the arguments are those of `write_state`."""
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     described = [[name, array.dtype.str, list(array.shape)] for name, array in plain.items()]
     if any(array.dtype.kind not in _KINDS for array in plain.values()):
         raise InternalError(f"a state holds arrays of plain numbers only (got {described})")
     header = json.dumps({"document": document, "arrays": described}).encode()
     head = _NAME + len(header).to_bytes(_LENGTH_BYTES, "little") + header
+    return _sealed(head, plain.values())
+
+
+def _sealed(head: bytes, arrays: Iterable[np.ndarray]) -> Iterator[bytes | memoryview]:
+    """Yield the head, the arrays at multiples of 64, and the seal."""
     digest, n_bytes = hashlib.sha256(head), len(head)
-    with atomic_write(path) as file:
-        file.write(head)
-        for array in plain.values():
-            gap, data = bytes(-n_bytes % _ALIGNED), array.reshape(-1).view(np.uint8).data
-            for part in (gap, data):
-                digest.update(part)
-                file.write(part)
-            n_bytes += len(gap) + array.nbytes
-        file.write(digest.digest())
+    yield head
+    for array in arrays:
+        gap, data = bytes(-n_bytes % _ALIGNED), array.reshape(-1).view(np.uint8).data
+        for part in (gap, data):
+            digest.update(part)
+            yield part
+        n_bytes += len(gap) + array.nbytes
+    yield digest.digest()
 
 
 def read_state(path: Path, *, fix: str = ANEW.capitalize()) -> State | None:
@@ -88,14 +102,25 @@ def read_state(path: Path, *, fix: str = ANEW.capitalize()) -> State | None:
         return None
     except OSError as error:
         raise _unreadable(path, error) from None
-    seal = bytes(data[-_DIGEST_BYTES:])
-    if n_read != len(data) or hashlib.sha256(memoryview(data)[:-_DIGEST_BYTES]).digest() != seal:
+    found = unpacked(data) if n_read == len(data) else None
+    if found is None:
         raise _damaged(path, fix)
+    return found
+
+
+def unpacked(data: bytearray) -> State | None:
+    """Return the state that bytes hold, or None where they do not match their seal.
+
+    The arrays, which may be written to, share the memory of `data`.
+    """
+    seal = bytes(data[-_DIGEST_BYTES:])
+    if hashlib.sha256(memoryview(data)[:-_DIGEST_BYTES]).digest() != seal:
+        return None
     try:
         header, start = _header(bytes(data[: len(_NAME) + _LENGTH_BYTES]), data)
         return _arrays(header["arrays"], data, start), dict(header["document"])
     except _MALFORMED:
-        raise _damaged(path, fix) from None
+        return None
 
 
 def check_seal(path: Path, *, fix: str = ANEW.capitalize()) -> None:

@@ -11,7 +11,7 @@ from assay.candidates.folds import Folds
 
 def fitted(setup, **options):
     folds = Folds.of(setup)
-    training = TrainingFeatures(setup, folds)
+    training = TrainingFeatures.of_setup(setup, folds)
     chosen = {"seed": 0, "most_rows": 10**6, "max_iterations": 12, **options}
     return fit_boosting(training, folds, **chosen), training, folds
 

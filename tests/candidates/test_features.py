@@ -18,7 +18,7 @@ def log_odds(share: float) -> float:
 
 def training_features(setup):
     folds = Folds.of(setup)
-    return TrainingFeatures(setup, folds), folds
+    return TrainingFeatures.of_setup(setup, folds), folds
 
 
 def test_columns_are_numbers_codes_scores_of_levels_and_of_texts(make):

@@ -83,6 +83,7 @@ SPOILT = (
     ("boosting", lambda arrays, document: arrays.pop("1.n_nodes")),
     ("boosting", lambda arrays, document: arrays["0.nodes.left"].fill(10**6)),
     ("boosting", lambda arrays, document: arrays["0.nodes.right"].fill(0)),
+    ("boosting", lambda arrays, document: arrays.update({"0.nodes.left": arrays["0.nodes.right"]})),
     ("boosting", lambda arrays, document: arrays["0.nodes.feature_idx"].fill(999)),
     ("boosting", lambda arrays, document: arrays["0.nodes.is_categorical"].fill(1)),
     ("boosting", lambda arrays, document: arrays.update({"0.base": np.zeros(0)})),

@@ -14,7 +14,7 @@ from assay.candidates.logistic import fit_logistic, most_rows
 
 def fitted(setup):
     folds = Folds.of(setup)
-    training = TrainingFeatures(setup, folds)
+    training = TrainingFeatures.of_setup(setup, folds)
     n_levels = [len(feature.levels) for feature in setup.samples.encoder.categorical]
     return fit_logistic(training, folds, n_levels=n_levels, most_rows=10**6), folds
 

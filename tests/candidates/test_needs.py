@@ -36,7 +36,7 @@ def test_scores_are_counted_as_they_are_held(make):
     )
     setup, _ = make(frame, **{"kinds.many": "categorical"})
     needs = CandidateNeeds.of(setup.samples)
-    features = TrainingFeatures(setup, Folds.of(setup))
+    features = TrainingFeatures.of_setup(setup, Folds.of(setup))
     held = features.features.levels.weights.nbytes + features._by_part.nbytes
     few = dataclasses.replace(needs, n_levels=())
     assert needs.n_levels == (len(setup.samples.encoder.categorical[0].levels),)

@@ -12,12 +12,8 @@ from assay.encode.features import TextFeature
 from assay.encode.target import class_codes
 from assay.encode.text import hash_ngrams
 from assay.nn import text as nn_text
-from assay.nn.statistics import (
-    INVERSE_PENALTIES,
-    MAX_PARTS,
-    inner_parts,
-    learn_scores,
-)
+from assay.nn.parts import MAX_PARTS, inner_parts
+from assay.nn.statistics import INVERSE_PENALTIES, learn_scores
 from assay.nn.text import TextInput
 
 N_BUCKETS = 300

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from assay.errors import UserError
-from assay.nn.statistics import inner_parts
+from assay.nn.parts import inner_parts
 from assay.recipe import Recipe
 from assay.training.memory import (
     Needs,

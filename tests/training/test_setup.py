@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from assay.ledger import Ledger
-from assay.nn.statistics import inner_parts
+from assay.nn.parts import inner_parts
 from assay.recipe import Recipe
 from assay.samples import Samples, read_samples
 from assay.training.predictions import score_members

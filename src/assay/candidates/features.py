@@ -8,6 +8,7 @@ was learnt from: those of training rows come from the other parts of them.
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import TensorProto
@@ -15,11 +16,12 @@ from onnx import TensorProto
 from assay.candidates.folds import Folds
 from assay.encode.arrays import FIRST_LEVEL_CODE, UNSEEN_CODE, Arrays
 from assay.encode.target import class_codes
-from assay.nn.core_graph import add_text_scores
 from assay.nn.graph import GraphBuilder
-from assay.nn.statistics import MAX_PARTS, inner_parts
-from assay.nn.text import TextInput
-from assay.training.setup import Setup
+from assay.nn.parts import MAX_PARTS, inner_parts
+
+if TYPE_CHECKING:  # PyTorch, which tables without texts can do without
+    from assay.nn.text import TextInput
+    from assay.training.setup import Setup
 
 MAX_PLAIN_LEVELS = 8  # columns of more levels get scores
 _SMOOTHING = 10.0  # rows like the average that each level is taken to have besides its own
@@ -68,7 +70,7 @@ class Features:
     """
 
     def __init__(
-        self, n_numeric: int, n_codes: int, levels: LevelScores, text: TextInput | None
+        self, n_numeric: int, n_codes: int, levels: LevelScores, text: "TextInput | None"
     ) -> None:
         self.n_numeric = n_numeric
         self.n_codes = n_codes
@@ -114,6 +116,8 @@ class Features:
         if len(self.levels.columns):
             names.append(_add_levels(build, self.levels, self.n_codes))
         if self.text is not None:
+            from assay.nn.core_graph import add_text_scores
+
             names.append(add_text_scores(build, self.text, is_exact=True))
         return build.concat(names, axis=2)
 
@@ -122,47 +126,78 @@ class TrainingFeatures:
     """The same columns of training rows, whose scores come from fits that left them out.
 
     Args:
-        setup: Of the population.
-        folds: Of the same.
+        arrays: N encoded rows.
+        n_levels: Levels of each column of codes.
+        folds: Who is fitted on what.
+        parts: Parts of each fit's training rows, (M, N), see `nn.parts`; needed where a
+            column has scores of levels.
+        text: Scores of texts of the M fits; None without texts.
+        text_scores: Those of training rows, shape (M, N, ·), float32; None without texts.
     """
 
-    def __init__(self, setup: Setup, folds: Folds) -> None:
-        samples, first = setup.samples, np.array([own[0] for own in folds.members])
-        self._arrays = samples.arrays
-        encoder, split = samples.encoder, samples.split
-        n_levels = [len(feature.levels) for feature in encoder.categorical]
-        columns = np.array([i for i, n in enumerate(n_levels) if n > MAX_PLAIN_LEVELS], dtype=int)
-        self._parts = np.zeros((0, 0), dtype=np.int8)
-        if len(columns):
-            parts = inner_parts(split.train, split.validation, split.repeat, split.unit)
-            self._parts = parts[first]
-        levels, self._by_part = _fit_levels(
-            self._arrays.codes, n_levels, columns, self._parts, folds
-        )
-        self._text_scores = setup.lesson.rows.scores.cpu().numpy()[first]
-        text = setup.network.text.of_members(first) if encoder.text else None
-        n_numeric, n_codes = self._arrays.numeric.shape[1], self._arrays.codes.shape[1]
+    def __init__(
+        self,
+        arrays: Arrays,
+        n_levels: list[int],
+        folds: Folds,
+        *,
+        parts: np.ndarray | None = None,
+        text: "TextInput | None" = None,
+        text_scores: np.ndarray | None = None,
+    ) -> None:
+        self.arrays, self.n_levels = arrays, n_levels
+        columns = scored_columns(n_levels)
+        self.parts = np.zeros((0, 0), dtype=np.int8) if parts is None else parts
+        levels, self._by_part = _fit_levels(arrays.codes, n_levels, columns, self.parts, folds)
+        self._text_scores = text_scores
+        n_numeric, n_codes = arrays.numeric.shape[1], arrays.codes.shape[1]
         self.features = Features(n_numeric, n_codes, levels, text)
+
+    @classmethod
+    def of_setup(cls, setup: "Setup", folds: Folds) -> "TrainingFeatures":
+        """Take the rows of a population, and what it has learnt of its texts."""
+        samples, first = setup.samples, np.array([own[0] for own in folds.members])
+        encoder, split, parts = samples.encoder, samples.split, None
+        n_levels = [len(feature.levels) for feature in encoder.categorical]
+        if len(scored_columns(n_levels)):
+            parts = inner_parts(split.train, split.validation, split.repeat, split.unit)[first]
+        if not encoder.text:
+            return cls(samples.arrays, n_levels, folds, parts=parts)
+        return cls(
+            samples.arrays,
+            n_levels,
+            folds,
+            parts=parts,
+            text=setup.network.text.of_members(first),
+            text_scores=setup.lesson.rows.scores.cpu().numpy()[first],
+        )
 
     def codes(self, row_idx: np.ndarray) -> np.ndarray:
         """Return the codes of rows, shape (rows, n_codes)."""
-        codes: np.ndarray = self._arrays.codes[row_idx]
+        codes: np.ndarray = self.arrays.codes[row_idx]
         return codes
 
     def left_out(self, row_idx: np.ndarray, fit_idx: int) -> np.ndarray:
         """Return rows that a fit did not learn from, as `Features.of` does."""
-        return self.features.of(self._arrays.take(row_idx), fit_idx)
+        return self.features.of(self.arrays.take(row_idx), fit_idx)
 
     def of(self, row_idx: np.ndarray, fit_idx: int) -> np.ndarray:
         """Return training rows of a fit, shape (rows, n_columns), float32."""
-        arrays = self._arrays.take(row_idx)
-        parts = [arrays.numeric, arrays.codes, self._text_scores[fit_idx, row_idx]]
-        if len(self._parts):
+        arrays = self.arrays.take(row_idx)
+        parts = [arrays.numeric, arrays.codes]
+        if self._text_scores is not None:
+            parts.append(self._text_scores[fit_idx, row_idx])
+        if len(self.parts):
             rows = self.features.levels.rows(arrays.codes)
-            part = self._parts[fit_idx, row_idx][:, None]
+            part = self.parts[fit_idx, row_idx][:, None]
             scores = self._by_part[fit_idx, part, rows]  # (rows, T, S)
             parts.insert(2, scores.reshape(len(row_idx), scores.shape[1] * scores.shape[2]))
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
+
+
+def scored_columns(n_levels: list[int]) -> np.ndarray:
+    """Return which columns of codes have scores of levels, shape (T,)."""
+    return np.array([i for i, n in enumerate(n_levels) if n > MAX_PLAIN_LEVELS], dtype=int)
 
 
 def _fit_levels(

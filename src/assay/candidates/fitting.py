@@ -6,22 +6,29 @@ majority class, logistic regression and boosted trees, each fitted on every fold
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.candidates import boosting, logistic
-from assay.candidates.features import TrainingFeatures
+from assay.candidates import boosting
 from assay.candidates.folds import Folds
-from assay.candidates.kept import keep_fits, recall_fits
+from assay.candidates.kept import state_of_fits
 from assay.candidates.rivals import Fits, Majority, Rival
 from assay.candidates.threads import load_learners
+from assay.candidates.work import Work
+from assay.candidates.worker import request
+from assay.encode.arrays import Arrays
 from assay.ledger import Ledger
 from assay.machine import give_back
 from assay.options import CandidateName
 from assay.recipe import Recipe
-from assay.training.checkpoint import Keeper
-from assay.training.plan import Clock
-from assay.training.setup import Setup
+from assay.side_process import SideProcess
+from assay.state_file import UnfitStateError
+
+if TYPE_CHECKING:  # PyTorch
+    from assay.training.checkpoint import Keeper
+    from assay.training.plan import Clock
+    from assay.training.setup import Setup
 
 NAMES: tuple[CandidateName, ...] = ("logistic", "boosting")  # the simplest first
 
@@ -31,14 +38,14 @@ _FEW_ROWS, _FEW_ITERATIONS, _MANY_ITERATIONS = 20_000, 150, 400  # that boosting
 
 
 def fit_rivals(
-    setup: Setup,
+    setup: "Setup",
     recipe: Recipe,
     ledger: Ledger,
     *,
     names: tuple[str, ...] = NAMES,
     on_stage: Callable[[str], None] | None = None,
     max_iterations: int | None = None,
-    keeper: Keeper | None = None,
+    keeper: "Keeper | None" = None,
 ) -> tuple[Rival, ...]:
     """Fit simpler models on the folds of a population.
 
@@ -54,35 +61,116 @@ def fit_rivals(
     Returns:
         The majority, then those named, the simplest first.
     """
+    begun = begin_rivals(
+        setup, recipe, ledger, names=names, max_iterations=max_iterations, keeper=keeper
+    )
+    return begun.finish(on_stage)
+
+
+def begin_rivals(
+    setup: "Setup",
+    recipe: Recipe,
+    ledger: Ledger,
+    *,
+    names: tuple[str, ...] = NAMES,
+    max_iterations: int | None = None,
+    keeper: "Keeper | None" = None,
+    side: SideProcess | None = None,
+) -> "Begun":
+    """Get ready to fit simpler models, in another process where that is given.
+
+    Args:
+        setup: As for `fit_rivals`, and the others.
+        recipe: Its seed.
+        ledger: Told of rows left out.
+        names: Which, besides the majority.
+        max_iterations: Of boosting, at the most.
+        keeper: Keeps each one's fits, and has those of an earlier attempt.
+        side: Runs `candidates.worker`; None to fit all when it is finished.
+    """
     folds, arrays = Folds.of(setup), setup.samples.arrays
-    rivals = [Rival.of("majority", Majority.fit(folds), folds, arrays)]
     chosen = [name for name in NAMES if name in names]
     if not chosen:
-        return tuple(rivals)
-    work = _Work.of(setup, folds, recipe)
-    for name in chosen:
-        if on_stage is not None:
-            on_stage(name)
-        most, largest = work.most_rows(name), folds.largest
-        if largest > most:
+        return Begun(None, folds, arrays, {}, max_iterations)
+    work = Work.of(setup, folds, recipe.seed)
+    most_rows: dict[str, int] = {name: work.most_rows(name) for name in chosen}
+    for name, most in most_rows.items():
+        if folds.largest > most:
             ledger.add(
-                f"{name} fitted on {most:,} of up to {largest:,} rows of each fold",
+                f"{name} fitted on {most:,} of up to {folds.largest:,} rows of each fold",
                 where="candidates",
                 why="a random part of them, as more would take long and gain little",
                 undo="model.candidates, to do without",
             )
-        fits = None if keeper is None else work.recall(name, keeper)
+    if side is not None and not side.give(*request(work, most_rows, max_iterations)):
+        side = None
+    return Begun(work, folds, arrays, most_rows, max_iterations, keeper, side)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Simpler models on their way.
+
+    Attributes:
+        work: What the fits have in common; None without any.
+        folds: Who is fitted on what.
+        arrays: All N rows.
+        most_rows: That a fit of each model learns from.
+        max_iterations: Of boosting, at the most.
+        keeper: Keeps each one's fits, and has those of an earlier attempt.
+        side: The process that fits them; None for this one.
+    """
+
+    work: Work | None
+    folds: Folds
+    arrays: Arrays
+    most_rows: dict[str, int]
+    max_iterations: int | None
+    keeper: "Keeper | None" = None
+    side: SideProcess | None = None
+
+    def finish(self, on_stage: Callable[[str], None] | None = None) -> tuple[Rival, ...]:
+        """Return the majority, then the others, the simplest first.
+
+        Args:
+            on_stage: Told the name of each before its fits.
+        """
+        work, folds, arrays = self.work, self.folds, self.arrays
+        rivals = [Rival.of("majority", Majority.fit(folds), folds, arrays)]
+        if work is None:
+            return tuple(rivals)
+        for name in self.most_rows:
+            if on_stage is not None:
+                on_stage(name)
+            rivals.append(Rival.of(name, self._fits(work, name), folds, arrays))
+            give_back()  # what the fits' threads used stays with them otherwise
+        return tuple(rivals)
+
+    def _fits(self, work: Work, name: str) -> Fits:
+        """Return the fits of an earlier attempt, of the other process, or of this one."""
+        keeper = self.keeper
+        state = None if keeper is None else keeper.read(name)
+        if state is not None:
+            return work.fits_of(name, state)
+        fits = self._from_side(work, name)
         if fits is None:
-            fits = work.fit(name, most, max_iterations)
-            if keeper is not None:
-                keep_fits(keeper, name, fits)
-        rivals.append(Rival.of(name, fits, folds, arrays))
-        give_back()  # what the fits' threads used stays with them otherwise
-    return tuple(rivals)
+            fits = work.fit(
+                name, most_rows=self.most_rows[name], max_iterations=self.max_iterations
+            )
+        if keeper is not None:
+            keeper.write(name, *state_of_fits(name, fits))
+        return fits
+
+    def _from_side(self, work: Work, name: str) -> Fits | None:
+        state = None if self.side is None else self.side.read(name)
+        try:
+            return None if state is None else work.fits_of(name, state)
+        except UnfitStateError:
+            return None
 
 
 def measure_seconds(
-    setup: Setup, recipe: Recipe, clock: Clock, *, names: tuple[str, ...] = NAMES
+    setup: "Setup", recipe: Recipe, clock: "Clock", *, names: tuple[str, ...] = NAMES
 ) -> dict[str, float]:
     """Return about how long `fit_rivals` takes for each name, by tiny fits on one fold.
 
@@ -91,14 +179,14 @@ def measure_seconds(
     """
     load_learners()  # not to be measured
     folds = Folds.of(setup)
-    work = _Work.of(setup, folds.of_fits(np.array([0])), recipe)
+    work = Work.of(setup, folds.of_fits(np.array([0])), recipe.seed)
     seconds: dict[str, float] = {}
     for name in (name for name in NAMES if name in names):
         most = min(folds.largest, work.most_rows(name))
         few = min(_MEASURED_ROWS, most)
-        fit_s = work.seconds(name, few, 1, clock)
+        fit_s = _seconds(work, name, few, 1, clock)
         if name == "boosting":
-            more_s = work.seconds(name, few, 1 + _MEASURED_ITERATIONS, clock)
+            more_s = _seconds(work, name, few, 1 + _MEASURED_ITERATIONS, clock)
             n_typical = _FEW_ITERATIONS if most <= _FEW_ROWS else _MANY_ITERATIONS
             n_iterations = min(boosting.n_iterations(work.training, folds, most), n_typical)
             fit_s += max(more_s - fit_s, 0.0) / _MEASURED_ITERATIONS * n_iterations
@@ -106,45 +194,8 @@ def measure_seconds(
     return seconds
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What the fits of a training have in common."""
-
-    training: TrainingFeatures
-    folds: Folds
-    n_levels: list[int]
-    seed: int
-
-    @classmethod
-    def of(cls, setup: Setup, folds: Folds, recipe: Recipe) -> "_Work":
-        n_levels = [len(feature.levels) for feature in setup.samples.encoder.categorical]
-        return cls(TrainingFeatures(setup, folds), folds, n_levels, recipe.seed)
-
-    def most_rows(self, name: str) -> int:
-        """Return how many rows a fit of this name learns from at the most."""
-        features = self.training.features
-        if name == "boosting":
-            return boosting.most_rows(features.n_columns)
-        return logistic.most_rows(logistic.n_inputs(features, self.n_levels))
-
-    def fit(self, name: str, most_rows: int, max_iterations: int | None) -> Fits:
-        """Fit a model on every fold."""
-        training, folds = self.training, self.folds
-        if name == "logistic":
-            return logistic.fit_logistic(
-                training, folds, n_levels=self.n_levels, most_rows=most_rows
-            )
-        return boosting.fit_boosting(
-            training, folds, seed=self.seed, most_rows=most_rows, max_iterations=max_iterations
-        )
-
-    def recall(self, name: str, keeper: Keeper) -> Fits | None:
-        """Return the fits of an earlier attempt, if it finished them."""
-        features, n_fits = self.training.features, self.folds.n_fits
-        return recall_fits(keeper, name, features, n_fits=n_fits, n_levels=self.n_levels)
-
-    def seconds(self, name: str, most_rows: int, max_iterations: int, clock: Clock) -> float:
-        """Return how long that takes."""
-        began_s = clock()
-        self.fit(name, most_rows, max_iterations)
-        return clock() - began_s
+def _seconds(work: Work, name: str, most_rows: int, max_iterations: int, clock: "Clock") -> float:
+    """Return how long the fits of a model take."""
+    began_s = clock()
+    work.fit(name, most_rows=most_rows, max_iterations=max_iterations)
+    return clock() - began_s

@@ -5,12 +5,15 @@ which fits judge a row. Members that learn from the same rows share a fit.
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assay.deal import sample_rows
-from assay.training.rows import RowSet
-from assay.training.setup import Setup
+
+if TYPE_CHECKING:  # PyTorch, which whoever fits may do without
+    from assay.training.rows import RowSet
+    from assay.training.setup import Setup
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Folds:
     class_weight: np.ndarray | None
 
     @classmethod
-    def of(cls, setup: Setup) -> "Folds":
+    def of(cls, setup: "Setup") -> "Folds":
         """Take the folds of a population."""
         lesson, samples = setup.lesson, setup.samples
         n_rows = len(samples.y)
@@ -110,7 +113,7 @@ class Folds:
         return result
 
 
-def _mask(row_set: RowSet, n_rows: int) -> np.ndarray:
+def _mask(row_set: "RowSet", n_rows: int) -> np.ndarray:
     """Return a row set as (K, N), bool."""
     mask = np.zeros((len(row_set.counts), n_rows), dtype=bool)
     for own, row_idx, count in zip(mask, row_set.row_idx.numpy(), row_set.counts, strict=True):

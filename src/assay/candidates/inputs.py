@@ -10,8 +10,7 @@ from onnx import TensorProto
 
 from assay.encode.arrays import FIRST_LEVEL_CODE
 from assay.nn.graph import GraphBuilder
-from assay.nn.numeric import LARGEST_SCALED
-from assay.nn.quartiles import quartiles
+from assay.nn.quartiles import LARGEST_SCALED, quartiles
 
 MAX_HOT_LEVELS = 32  # a column of more levels is known by its scores alone
 _SQUASH = 3.0  # scaled numbers lie in (-3, 3)

@@ -14,14 +14,13 @@ from assay.candidates.inputs import HotLevels, Scaling
 from assay.candidates.logistic import Logistic, LogisticFit
 from assay.candidates.rivals import Fits
 from assay.errors import InternalError
-from assay.state_file import UnfitStateError
-from assay.training.checkpoint import Keeper
+from assay.state_file import State, UnfitStateError
 
 _MALFORMED = (KeyError, ValueError, TypeError, IndexError)
 
 
-def keep_fits(keeper: Keeper, name: str, fits: Fits) -> None:
-    """Keep the fits of a candidate."""
+def state_of_fits(name: str, fits: Fits) -> State:
+    """Return the fits of a candidate as arrays and plain data."""
     if isinstance(fits, Logistic):
         of_fits = [_logistic_arrays(fit) for fit in fits.fits]
     elif isinstance(fits, Boosting):
@@ -31,27 +30,24 @@ def keep_fits(keeper: Keeper, name: str, fits: Fits) -> None:
     arrays = {
         f"{idx}.{key}": array for idx, own in enumerate(of_fits) for key, array in own.items()
     }
-    keeper.write(name, arrays, {"n_fits": len(of_fits)})
+    return arrays, {"n_fits": len(of_fits)}
 
 
-def recall_fits(
-    keeper: Keeper, name: str, features: Features, *, n_fits: int, n_levels: list[int]
-) -> Fits | None:
-    """Return the fits of a candidate that was finished before; None if it was not.
+def fits_of_state(
+    state: State, name: str, features: Features, *, n_fits: int, n_levels: list[int]
+) -> Fits:
+    """Rebuild from `state_of_fits`.
 
     Args:
-        keeper: Of the training.
+        state: As returned there.
         name: "logistic" or "boosting".
         features: What the fits see.
         n_fits: M.
         n_levels: Levels of each column of codes.
 
     Raises:
-        UserError: What was kept does not fit this training.
+        UserError: The state does not fit this training.
     """
-    state = keeper.read(name)
-    if state is None:
-        return None
     arrays, document = state
     try:
         if document["n_fits"] != n_fits:

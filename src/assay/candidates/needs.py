@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from assay.candidates.boosting import MAX_CELLS
 from assay.candidates.features import MAX_PLAIN_LEVELS
 from assay.encode.target import class_codes
-from assay.nn.statistics import MAX_PARTS
+from assay.nn.parts import MAX_PARTS
 from assay.samples import Samples
 
 _CODE_BYTES = 150 << 20  # of code, and of predictions

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 
 from assay.machine import uncollected
 
@@ -26,7 +25,8 @@ def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
 
     scikit-learn's loops run on one thread each: shared by several, sums of gradients are
     rounded in another way for each number of threads. The fits share the processor
-    instead, on as many threads as PyTorch has.
+    instead, on as many threads as PyTorch has; where
+    it is not loaded, it trains in another process, beside which one thread is left.
     """
     libraries = _libraries(len(sys.modules))  # `work` may load no further ones
 
@@ -35,7 +35,8 @@ def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
         with libraries.limit(limits=1, user_api="openmp"), np.errstate(invalid="ignore"):
             return work(fit_idx)
 
-    n_workers = min(torch.get_num_threads(), n_fits)
+    torch = sys.modules.get("torch")
+    n_workers = 1 if torch is None else min(torch.get_num_threads(), n_fits)
     with libraries.limit(limits=1, user_api="blas"):  # of the whole process
         if n_workers <= 1:
             return [alone(idx) for idx in range(n_fits)]

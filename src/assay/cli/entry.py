@@ -29,6 +29,8 @@ def main(args: Sequence[str] | None = None) -> int:
         assay ...
         0
     """
+    if args is None:
+        gc.freeze()  # what is imported stays, see `machine.uncollected`
     try:
         return _run(args)
     except KeyboardInterrupt:  # again, while the first was told

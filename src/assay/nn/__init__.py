@@ -8,7 +8,28 @@
     torch.Size([2, 1, 2])
 """
 
-from assay.nn.network import Network
-from assay.nn.population import Population, PopulationLinear
+import importlib
+
+TYPE_CHECKING = False  # as in `assay`
+if TYPE_CHECKING:
+    from assay.nn.network import Network
+    from assay.nn.population import Population, PopulationLinear
 
 __all__ = ["Network", "Population", "PopulationLinear"]
+
+_HOMES = {
+    "Network": "assay.nn.network",
+    "Population": "assay.nn.population",
+    "PopulationLinear": "assay.nn.population",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: some files here need no PyTorch."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'assay.nn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,7 +15,8 @@ from onnx import TensorProto
 from assay.nn.categorical import NO_SLOT, CategoricalInput
 from assay.nn.graph import GraphBuilder
 from assay.nn.network import Network
-from assay.nn.numeric import LARGEST_SCALED, NumericInput
+from assay.nn.numeric import NumericInput
+from assay.nn.quartiles import LARGEST_SCALED
 from assay.nn.text import TextInput
 from assay.options import Activation
 

@@ -21,8 +21,8 @@ from assay.machine import physical_bytes
 from assay.nn.categorical import CategoricalInput
 from assay.nn.initialise import member_generators
 from assay.nn.numeric import NumericInput
+from assay.nn.parts import inner_parts
 from assay.nn.population import Population
-from assay.nn.statistics import inner_parts
 from assay.nn.text import TextInput
 from assay.options import ModelRecipe
 
@@ -177,7 +177,7 @@ class Network(nn.Module):
             train: Shape (K, N), bool: the rows of each member.
             y: Class indices, shape (N,); without them texts say nothing.
             parts: Parts of each member's training rows, shape (K, N), as
-                `statistics.inner_parts` returns them; by default at random.
+                `parts.inner_parts` returns them; by default at random.
             row_weight: Sample weights, shape (N,), float32, or None for all 1; texts
                 heed them.
 

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from assay.deal import sample_rows
 from assay.encode.features import NumericFeature
-from assay.nn.quartiles import quartiles
+from assay.nn.quartiles import LARGEST_SCALED, quartiles
 
 MAX_STATISTIC_ROWS = 100_000  # quantiles of more rows move by less than half a percent
-LARGEST_SCALED = 1e15  # scaled numbers stop here; its square is still a finite float32
 
 
 class NumericInput(nn.Module):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+LARGEST_SCALED = 1e15  # scaled numbers stop here; its square is still a finite float32
 _MOST_CELLS = 1 << 20  # that are looked at together, 8 MB
 
 

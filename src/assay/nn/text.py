@@ -83,7 +83,7 @@ class TextInput(nn.Module):
             ngrams: Shape (N, L), uint16.
             y: Class indices, shape (N,).
             train: Shape (K, N), bool: the rows of each member.
-            parts: Shape (K, N): parts of them, see `statistics.inner_parts`.
+            parts: Shape (K, N): parts of them, see `parts.inner_parts`.
             row_weight: Sample weights, shape (N,), float32, or None for all 1.
 
         Returns:

@@ -31,6 +31,11 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def is_small(step_size: int) -> bool:
+    """Whether a step of so many activations is trained by one thread, see `computing`."""
+    return step_size < _SMALL_STEP
+
+
 def count_threads() -> dict[str, int]:
     """Return how many threads sums are shared by: those of PyTorch and of NumPy's products.
 
@@ -87,7 +92,7 @@ def computing(
     is_half = recipe.precision != "float32"
     if n_threads is not None:
         torch.set_num_threads(n_threads)
-    elif step_size < _SMALL_STEP:
+    elif is_small(step_size):
         torch.set_num_threads(1)
     _wake_threads()
     torch.set_flush_denormal(True)

@@ -11,7 +11,7 @@ import torch
 from assay.deal import sample_rows
 from assay.errors import UserError
 from assay.nn.network import Network, check_size
-from assay.nn.statistics import inner_parts
+from assay.nn.parts import inner_parts
 from assay.recipe import Recipe
 from assay.samples import Samples
 from assay.training.rows import CACHE_BYTES, EncodedRows, Lesson, RowSet

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from assay.core import CHUNK_NUMBERS
 from assay.encode.features import TextFeature
-from assay.nn.statistics import MAX_PARTS
+from assay.nn.parts import MAX_PARTS
 from assay.nn.text import MAX_FIT_ROWS
 
 _FITTED_TOGETHER = 20  # members whose fits are one program, as in `nn.statistics`

@@ -1,0 +1,204 @@
+"""A second process of Python beside this one: a state in, states out, through pipes.
+
+Comes in: the name of a module, and later the work as arrays and plain data. Goes out: what
+the module's function makes of it, piece by piece, while this process does something else.
+Whatever goes wrong there, from the start to the last byte, is no error here: the piece is
+missing, and is made here instead.
+
+The process ends with the one that began it, however that ends: its standard input is read
+to the end all the while. It says nothing to anybody else, and lets Ctrl-C pass.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, NoReturn, cast
+
+import numpy as np
+
+from assay.machine import free_bytes, n_processors, physical_bytes
+from assay.state_file import State, packed, unpacked
+
+Send = Callable[[str, State], None]
+
+_LENGTH_BYTES = 8
+_MOST_BYTES = 1 << 28  # of a piece
+_LEAST_BYTES = 1 << 30  # of memory; the process takes about 0.2 GB
+_LEAST_PATIENCE_S = 3.0
+_JOIN_S = 5.0
+# The same places to import from as here, and not the working directory, where anybody's
+# files lie; deaf to Ctrl-C before anything else.
+_BOOT = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
+    "import importlib; importlib.import_module(sys.argv[2]).main()\n"
+)
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+class SideProcess:
+    """A process that was begun; `close` ends it, whatever it is at.
+
+    Args:
+        process: Just begun.
+        sink: Its standard input.
+        source: Its standard output.
+    """
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", sink: BinaryIO, source: BinaryIO
+    ) -> None:
+        self.process, self._sink, self._source = process, sink, source
+        self._pieces: queue.SimpleQueue[State | None] = queue.SimpleQueue()
+        self._found: dict[str, State] = {}
+        self._talk: threading.Thread | None = None
+        self._is_over, self._given_s, self._until_s = False, 0.0, 0.0
+
+    @classmethod
+    def begin(cls, module: str) -> "SideProcess | None":
+        """Begin a process that runs `main` of a module; None where there can be none."""
+        if not _can_begin():
+            return None
+        path = json.dumps([place for place in sys.path if isinstance(place, str)])
+        command = [sys.executable, "-P", "-c", _BOOT, path, module]
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except (OSError, ValueError, MemoryError, subprocess.SubprocessError):
+            return None
+        return cls(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))
+
+    def give(self, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]) -> bool:
+        """Hand over the work, once; return whether that could be begun.
+
+        Args:
+            arrays: As for a state.
+            document: Plain JSON data.
+        """
+        work = b"".join(packed(arrays, document))
+        talk = threading.Thread(target=self._converse, args=(work,), daemon=True)
+        self._given_s = time.monotonic()
+        try:
+            talk.start()
+        except (RuntimeError, MemoryError):
+            return False
+        self._talk = talk
+        return True
+
+    def read(self, name: str) -> State | None:
+        """Return a piece of the outcome, or None where it does not come.
+
+        It is waited for as long again as there was time for it since the work was given.
+        """
+        if not self._until_s:
+            now_s = time.monotonic()
+            self._until_s = now_s + max(now_s - self._given_s, _LEAST_PATIENCE_S)
+        while name not in self._found and not self._is_over:
+            try:
+                left_s = self._until_s - time.monotonic()
+                state = self._pieces.get(timeout=max(left_s, 0.0))
+            except queue.Empty:
+                state = None
+            if state is None:
+                self._is_over = True
+            else:
+                arrays, document = state
+                self._found[str(document.get("name"))] = arrays, document.get("document", {})
+        return self._found.pop(name, None)
+
+    def close(self) -> None:
+        """End the process; nothing of it is left. Once more does no harm."""
+        self.process.kill()
+        self.process.wait()
+        if self._talk is not None:
+            self._talk.join(_JOIN_S)
+            if self._talk.is_alive():
+                return  # it holds the pipes
+        for pipe in (self._sink, self._source):
+            with contextlib.suppress(OSError):  # what was not sent cannot be
+                pipe.close()
+
+    def _converse(self, work: bytes) -> None:
+        """Write the work and read all pieces; runs in a thread, for both may take a while."""
+        try:
+            _send(self._sink, work)
+            while (piece := _receive(self._source)) is not None:
+                self._pieces.put(piece)
+        except (OSError, ValueError, MemoryError):
+            pass  # it has ended, or is being closed
+        self._pieces.put(None)
+        self.process.wait()  # or what has ended would be listed until `close`
+
+
+def serve(prepare: Callable[[], None], answer: Callable[[State, Send], None]) -> NoReturn:
+    """Be such a process: prepare, take the work, answer it, and end.
+
+    Args:
+        prepare: Called while the work is on its way.
+        answer: Is given the work, and what to send each piece with: name and state.
+    """
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # what libraries print is no piece
+    inbox: queue.SimpleQueue[State] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(source, inbox), daemon=True).start()
+    status = 1
+    try:
+        prepare()
+        answer(inbox.get(), lambda name, state: _send_piece(sink, name, state))
+        status = 0
+    finally:
+        os._exit(status)  # at once, without a word
+
+
+def _listen(source: BinaryIO, inbox: "queue.SimpleQueue[State]") -> None:
+    """Read the work, then on to the end, at which whoever gave it is gone."""
+    try:
+        work = _receive(source)
+        if work is not None:
+            inbox.put(work)
+            while source.read(1):
+                pass
+    finally:
+        os._exit(1)
+
+
+def _send_piece(sink: BinaryIO, name: str, state: State) -> None:
+    arrays, document = state
+    _send(sink, b"".join(packed(arrays, {"name": name, "document": document})))
+
+
+def _send(sink: BinaryIO, data: bytes) -> None:
+    sink.write(len(data).to_bytes(_LENGTH_BYTES, "little"))
+    sink.write(data)
+    sink.flush()
+
+
+def _receive(source: BinaryIO) -> State | None:
+    """Return the next state, or None at the end or where its bytes are not its own."""
+    n_bytes = int.from_bytes(source.read(_LENGTH_BYTES), "little")
+    if not 0 < n_bytes <= _MOST_BYTES:
+        return None
+    data = bytearray(source.read(n_bytes))
+    return unpacked(data) if len(data) == n_bytes else None
+
+
+def _can_begin() -> bool:
+    """Whether this is a plain Python, with a processor and memory for another one."""
+    program = os.path.basename(sys.executable or "").lower()
+    if not program.startswith("python") or getattr(sys, "frozen", False):
+        return False  # a program with Python inside, which would begin anew as a whole
+    if n_processors() < 2 or os.environ.get("OMP_NUM_THREADS") == "1":
+        return False
+    return physical_bytes() >= _LEAST_BYTES and free_bytes() >= _LEAST_BYTES

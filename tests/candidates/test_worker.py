@@ -1,0 +1,212 @@
+"""Fits of another process are the fits: the same models, the same bytes of the file."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import polars as pl
+import pytest
+
+import assay
+from assay import estimator, side_process
+from assay.candidates import begin_rivals, fit_rivals
+from assay.candidates.folds import Folds
+from assay.candidates.kept import state_of_fits
+from assay.candidates.work import Work
+from assay.candidates.worker import answer, request
+from assay.errors import InternalError
+from assay.ledger import Ledger
+from assay.side_process import SideProcess
+from assay.state_file import packed, unpacked
+
+FEW = 8  # iterations of boosting
+
+
+def plain_table(rng, n_rows=120):
+    """Return numbers with gaps and levels, few and many; no texts."""
+    y = np.arange(n_rows) % 2
+    return pl.DataFrame(
+        {
+            "x": rng.normal(size=n_rows) + y,
+            "gaps": [None if idx % 4 == 0 else float(idx % 9) for idx in range(n_rows)],
+            "few": rng.choice(["a", "b", "c"], n_rows),
+            "many": [f"level {value}" for value in rng.integers(0, 15, n_rows)],
+            "weight": rng.random(n_rows) + 0.1,
+            "y": np.where(y, "yes", "no"),
+        }
+    )
+
+
+class Aside:
+    """Stands in for another process: all that is given goes through bytes."""
+
+    def __init__(self, spoil=lambda arrays, document: None):
+        self.pieces, self.spoil = {}, spoil
+
+    def give(self, arrays, document):
+        def send(name, state):
+            self.pieces[name] = through_bytes(state)
+            self.spoil(*self.pieces[name])
+
+        answer(through_bytes((arrays, document)), send)
+        return True
+
+    def read(self, name):
+        return self.pieces.pop(name, None)
+
+
+def through_bytes(state):
+    return unpacked(bytearray(b"".join(packed(*state))))
+
+
+def same_bytes(one, other):
+    assert [rival.name for rival in one] == [rival.name for rival in other]
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(mine.log_proba, theirs.log_proba)
+        if mine.name != "majority":
+            states = [state_of_fits(rival.name, rival.fits) for rival in (mine, theirs)]
+            assert b"".join(packed(*states[0])) == b"".join(packed(*states[1]))
+
+
+WEIGHTS = {"train.class_weight": "balanced", "train.sample_weight": "weight"}
+
+
+@pytest.mark.parametrize("options", [{}, {"split.repeats": 2}, WEIGHTS])
+def test_fits_made_from_arrays_are_the_fits(make, rng, options):
+    setup, recipe = make(plain_table(rng), **options)
+    expected = fit_rivals(setup, recipe, Ledger(), max_iterations=FEW)
+    side = Aside()
+    found = begin_rivals(setup, recipe, Ledger(), max_iterations=FEW, side=side).finish()
+    assert side.pieces == {}  # they were taken
+    same_bytes(found, expected)
+
+
+@pytest.mark.attack
+def test_fits_that_do_not_fit_are_made_here(make, rng):
+    setup, recipe = make(plain_table(rng))
+    expected = fit_rivals(setup, recipe, Ledger(), max_iterations=FEW)
+    side = Aside(lambda arrays, document: arrays.clear())
+    found = begin_rivals(setup, recipe, Ledger(), max_iterations=FEW, side=side).finish()
+    same_bytes(found, expected)
+
+
+def test_work_comes_back_whole(make, rng):
+    setup, recipe = make(plain_table(rng), **WEIGHTS)
+    work = Work.of(setup, Folds.of(setup), recipe.seed)
+    again = Work.from_state(*through_bytes(work.to_state()))
+    assert again.seed == work.seed
+    assert again.folds.members == work.folds.members
+    for fit_idx, rows in enumerate(work.folds.train):
+        np.testing.assert_array_equal(again.folds.train[fit_idx], rows)
+        weights = [folds.weights(fit_idx, rows) for folds in (again.folds, work.folds)]
+        np.testing.assert_array_equal(*weights)
+        seen = [own.training.of(rows, fit_idx) for own in (again, work)]
+        np.testing.assert_array_equal(*seen)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_left_to_the_other_process(make, rng, monkeypatch):
+    setup, recipe = make(plain_table(rng))
+    work = Work.of(setup, Folds.of(setup), recipe.seed)
+    monkeypatch.setattr(Work, "fit", lambda *args, **options: warnings.warn("odd", stacklevel=1))
+    with pytest.raises(InternalError, match="odd"):
+        answer(request(work, {"logistic": 100}, None), lambda name, state: None)
+
+
+def test_the_process_loads_no_torch():
+    program = (
+        "import sys, assay.candidates.worker;print({'torch', 'jinja2', 'typer'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+
+
+OPTIONS = {"train.epochs": 4, "model.hidden": [8], "split.folds": 3, "evaluate.bootstrap": 100}
+BRIEF = {"evaluate.importance": False, "evaluate.findings": False}
+
+
+@pytest.fixture
+def beside(monkeypatch):
+    """Let trainings of this process have another one beside them; return those begun."""
+    monkeypatch.setattr(side_process, "_can_begin", lambda: True)
+    monkeypatch.setattr(side_process, "_LEAST_PATIENCE_S", 60.0)
+    begun = []
+
+    def begin(cls, module, own=SideProcess.begin):
+        begun.append(own(module))
+        return begun[-1]
+
+    monkeypatch.setattr(SideProcess, "begin", classmethod(begin))
+    monkeypatch.setattr(estimator, "_LOADED", set())
+    return begun
+
+
+def model_bytes(table, **options):
+    return assay.train(table, "y", options={**OPTIONS, **options}).to_bytes()
+
+
+def test_a_model_is_the_same_bytes_with_the_process_and_without(rng, beside, monkeypatch):
+    table, asked = plain_table(rng), []
+    read = SideProcess.read
+    monkeypatch.setattr(
+        SideProcess, "read", lambda self, name: asked.append(read(self, name)) or asked[-1]
+    )
+    beside_it = model_bytes(table)
+    assert len(beside) == 1
+    assert len(asked) == 2
+    assert None not in asked
+    monkeypatch.setattr(estimator, "_LOADED", {"torch"})
+    assert model_bytes(table) == beside_it
+    assert len(beside) == 1
+
+
+@pytest.mark.attack
+def test_a_model_is_the_same_bytes_where_the_process_is_killed(rng, beside, monkeypatch):
+    table, give = plain_table(rng), SideProcess.give
+
+    def give_and_kill(self, arrays, document):
+        is_given = give(self, arrays, document)
+        self.process.kill()
+        return is_given
+
+    expected = model_bytes(table, **BRIEF)
+    monkeypatch.setattr(SideProcess, "give", give_and_kill)
+    assert model_bytes(table, **BRIEF) == expected
+    monkeypatch.setattr(SideProcess, "give", lambda self, arrays, document: False)
+    assert model_bytes(table, **BRIEF) == expected
+    assert len(beside) == 3
+    assert all(one.process.returncode is not None for one in beside)
+
+
+@pytest.mark.parametrize(
+    "options", [{"train.time": "30s"}, {"train.memory": "8G"}, {"model.candidates": []}]
+)
+def test_it_is_not_begun_where_it_does_not_pay(rng, beside, options):
+    recipe = assay.Recipe().with_options({"target": "y", **options})
+    with estimator._beside(plain_table(rng), recipe, None) as side:
+        assert side is None
+    assert beside == []
+
+
+def test_only_small_tables_have_it(rng, tmp_path):
+    small, large = plain_table(rng), pl.DataFrame({"x": np.zeros(9_999)})
+    paths = [tmp_path / "small.csv", tmp_path / "large.csv", tmp_path / "none.csv"]
+    small.write_csv(paths[0])
+    paths[1].write_bytes(b"x" * (2 << 20))
+    assert [estimator._is_small(path) for path in paths] == [True, False, False]
+    assert [estimator._is_small(table) for table in (small, large)] == [True, False]
+    columns = [table.to_dict(as_series=False) for table in (small, large)]
+    assert [estimator._is_small(table) for table in columns] == [True, False]
+    assert not estimator._is_small("postgresql://host/sales")
+    assert not estimator._is_small(iter(()))
+
+
+def test_texts_and_steps_of_many_threads_are_fitted_here(rng, beside):
+    table = plain_table(rng).with_columns(
+        text=pl.Series([f"a thing number {idx} of many words" for idx in range(120)])
+    )
+    model_bytes(table, **BRIEF, **{"kinds.text": "text"})
+    wide = {"model.hidden": [2048], "train.epochs": 1}
+    model_bytes(table.drop("text"), **{**BRIEF, **wide})
+    assert len(beside) == 2

@@ -1,0 +1,209 @@
+"""A second process hands back what it made, or nothing; and it is gone afterwards."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from assay import side_process
+from assay.side_process import SideProcess
+
+# `answer` is what a test lets it do.
+PROGRAM = """
+    import os, sys, time
+    from assay.side_process import serve
+
+    def prepare():
+        {prepare}
+
+    def answer(work, send):
+        arrays, document = work
+        {answer}
+
+    def main():
+        serve(prepare, answer)
+"""
+WORK = {"x": np.arange(5.0)}, {"times": 3}
+GIVEN_UP_S = 20.0  # no test takes as long
+
+
+@pytest.fixture
+def begin(tmp_path, monkeypatch):
+    """Begin a process that does as is said; it is closed afterwards."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(side_process, "_can_begin", lambda: True)
+    monkeypatch.setattr(side_process, "_LEAST_PATIENCE_S", 60.0)
+    begun = []
+
+    def begin_it(answer="pass", prepare="pass"):
+        name = f"program_{len(begun)}"
+        text = textwrap.dedent(PROGRAM).format(answer=answer, prepare=prepare)
+        (tmp_path / f"{name}.py").write_text(text)
+        begun.append(SideProcess.begin(name))
+        return begun[-1]
+
+    yield begin_it
+    for one in begun:
+        one.close()
+        with pytest.raises(psutil.NoSuchProcess):  # not even as a zombie
+            psutil.Process(one.process.pid)
+
+
+ANSWER = "send('more', ({'x': arrays['x'] * document['times']}, {'pid': os.getpid()}))"
+
+
+def test_what_it_makes_comes_back(begin):
+    side = begin(f"{ANSWER}; send('last', ({{}}, {{}}))")
+    assert side.give(*WORK)
+    assert side.read("last") == ({}, {})
+    arrays, document = side.read("more")
+    np.testing.assert_array_equal(arrays["x"], np.arange(5.0) * 3)
+    assert document == {"pid": side.process.pid}
+    assert side.read("more") is None  # it is handed over once
+
+
+def test_large_work_is_taken_while_it_is_still_preparing(begin):
+    side = begin(ANSWER, prepare="time.sleep(0.5)")
+    began_s = time.monotonic()
+    assert side.give({"x": np.zeros(1 << 20)}, {"times": 1})
+    assert time.monotonic() - began_s < 0.4
+    assert side.read("more")[0]["x"].shape == (1 << 20,)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "os._exit(3)",
+        "raise ValueError",
+        "os.write(1, b'garbage' * 99)",
+        "os.write(1, (99).to_bytes(8, 'little') + b'x' * 99)",
+        "os.write(1, (1 << 62).to_bytes(8, 'little'))",
+        "send('other', ({}, {}))",
+        "os.close(1); time.sleep(99)",
+    ],
+)
+@pytest.mark.attack
+def test_nothing_comes_of_one_that_fails(begin, answer):
+    side = begin(answer)
+    assert side.give(*WORK)
+    assert side.read("more") is None
+    assert side.read("more") is None
+
+
+def test_what_came_before_it_died_counts(begin):
+    side = begin(f"{ANSWER}; os._exit(9)")
+    side.give(*WORK)
+    assert side.read("last") is None
+    assert side.read("more") is not None
+
+
+@pytest.mark.attack
+def test_one_that_hangs_is_not_waited_for_long(begin, monkeypatch):
+    monkeypatch.setattr(side_process, "_LEAST_PATIENCE_S", 0.2)
+    side = begin("time.sleep(99)")
+    side.give(*WORK)
+    began_s = time.monotonic()
+    assert side.read("more") is None
+    assert side.read("last") is None
+    assert time.monotonic() - began_s < GIVEN_UP_S
+
+
+@pytest.mark.attack
+def test_one_that_never_reads_is_closed_all_the_same(begin):
+    side = begin(prepare="os.kill(os.getpid(), 19)" if os.name == "posix" else "time.sleep(99)")
+    side.give({"x": np.zeros(1 << 20)}, {})
+    time.sleep(0.1)
+    began_s = time.monotonic()
+    side.close()
+    side.close()
+    assert time.monotonic() - began_s < GIVEN_UP_S
+
+
+def test_what_libraries_print_is_no_answer(begin, capfd):
+    side = begin(f"print('hello'); print('there', file=sys.stderr); {ANSWER}")
+    side.give(*WORK)
+    assert side.read("more") is not None
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
+@pytest.mark.attack
+def test_ctrl_c_passes_it_by(begin):
+    side = begin(ANSWER, prepare="send = os.kill(os.getpid(), 2)")
+    side.give(*WORK)
+    assert side.read("more") is not None
+
+
+@pytest.mark.parametrize("program", ["", None, "/nowhere/python3", "/bin/sh", "/opt/editor"])
+@pytest.mark.attack
+def test_without_a_plain_python_there_is_none(monkeypatch, program):
+    monkeypatch.setattr(side_process, "n_processors", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(sys, "executable", program)
+    assert SideProcess.begin("program") is None
+
+
+def test_it_needs_a_second_processor_and_memory(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(side_process, "n_processors", lambda: 2)
+    monkeypatch.setattr(side_process, "free_bytes", lambda: 8 << 30)
+    assert side_process._can_begin()
+    for name, value in (("n_processors", 1), ("free_bytes", 1 << 29), ("physical_bytes", 1 << 29)):
+        with monkeypatch.context() as less:
+            less.setattr(side_process, name, lambda value=value: value)
+            assert not side_process._can_begin()
+    with monkeypatch.context() as less:
+        less.setenv("OMP_NUM_THREADS", "1")
+        assert not side_process._can_begin()
+    with monkeypatch.context() as less:
+        less.setattr(sys, "frozen", True, raising=False)
+        assert not side_process._can_begin()
+
+
+def test_files_of_the_working_directory_are_not_run(begin, tmp_path, monkeypatch):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "json.py").write_text("import os; os._exit(7)")
+    monkeypatch.chdir(folder)
+    side = begin(ANSWER)
+    side.give(*WORK)
+    assert side.read("more") is not None
+
+
+PARENT = """
+    import sys, time
+    from assay import side_process
+    sys.path.insert(0, {folder!r})
+    side_process._can_begin = lambda: True
+    side = side_process.SideProcess.begin("program")
+    if {is_given}:
+        side.give({{}}, {{}})
+    print(side.process.pid, flush=True)
+    time.sleep(99)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+@pytest.mark.parametrize(
+    ("how", "is_given"), [("SIGKILL", False), ("SIGKILL", True), ("SIGINT", True)]
+)
+@pytest.mark.attack
+def test_it_ends_with_the_one_that_began_it(tmp_path: Path, how, is_given):
+    text = textwrap.dedent(PROGRAM).format(prepare="pass", answer="time.sleep(99)")
+    (tmp_path / "program.py").write_text(text)
+    program = textwrap.dedent(PARENT).format(folder=str(tmp_path), is_given=is_given)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.send_signal(getattr(signal, how))
+        parent.wait()
+    assert psutil.wait_procs([child], timeout=GIVEN_UP_S)[1] == []
