@@ -43,8 +43,9 @@ def test_the_input_scale_learns_faster_where_rows_are_many_unless_told_how_fast(
     assert settled(told, 1_000_000) is told
 
 
-def test_inputs_are_read_by_orthogonal_steps_unless_rows_are_few_or_told_otherwise():
+def test_inputs_are_read_by_orthogonal_steps_unless_rows_or_steps_are_few():
     assert [settled(TrainRecipe(), n).optimizer for n in (500, 501)] == ["auto", "muon"]
+    assert [settled(TrainRecipe(), 501, n).optimizer for n in (40, 41)] == ["auto", "muon"]
     assert settled(TrainRecipe(optimizer="sgd"), 501).optimizer == "sgd"
 
 

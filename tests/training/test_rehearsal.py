@@ -10,9 +10,11 @@ from assay.recipe import Recipe
 from assay.samples import read_samples
 from assay.training.history import Silent
 from assay.training.loop import train_population
+from assay.training.muon import EVERY
 from assay.training.plan import Plan
 from assay.training.rehearsal import Pace, measure_pace
 from assay.training.setup import Setup, set_up
+from assay.training.step import EagerStep
 
 RECIPE = Recipe().with_options(
     {"target": "y", "model.hidden": [8], "split.folds": 3, "train.epochs": 2}
@@ -51,6 +53,25 @@ def test_a_training_after_its_rehearsal_is_the_same():
         train_population(setup.network, setup.lesson, RECIPE.train, seed=0, observer=Silent())
     for one, other in zip(plain.network.parameters(), rehearsed.network.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_steps_are_measured_with_their_share_of_those_that_take_longer(monkeypatch):
+    n_calls = 0
+    take = EagerStep.take
+
+    def counted(self, *batch):
+        nonlocal n_calls
+        n_calls += 1
+        return take(self, *batch)
+
+    monkeypatch.setattr(EagerStep, "take", counted)
+    recipe = RECIPE.train.model_copy(update={"optimizer": "muon"})
+    setup = make_setup()
+    for most_s in (0.0, 7.0):
+        n_calls = 0
+        measure_pace(setup.network, setup.lesson, recipe, PLAN, clock=Ticking(), most_s=most_s)
+        assert n_calls > EagerStep.n_warm
+        assert (n_calls - EagerStep.n_warm) % EVERY == 0
 
 
 def test_every_part_takes_some_time():

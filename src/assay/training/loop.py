@@ -124,7 +124,8 @@ class Run:
         *,
         keeper: Keeper | None = None,
     ) -> None:
-        recipe = settled(recipe, lesson.rows.n_rows)
+        n_steps = pacer.plan.n_epochs * pacer.plan.n_steps
+        recipe = settled(recipe, lesson.rows.n_rows, n_steps)
         self.network, self.lesson, self.recipe = network, lesson, recipe
         self.pacer, self.batch_size = pacer, pacer.plan.batch_size
         self.keeper = keeper

@@ -20,7 +20,7 @@ SCALE_RATE = 6.0
 """Of the input scale, where the recipe leaves it to a table of few rows."""
 
 _FEW_ROWS, _FAST_SCALE_RATE = 3_000, 40.0
-_MOST_ADAM_ROWS = 500  # above, Muon is the better one
+_MOST_ADAM_ROWS, _MOST_ADAM_STEPS = 500, 40  # above, Muon is the better one
 
 
 def auto_batch_size(n_train: int) -> int:
@@ -43,8 +43,10 @@ def auto_epochs(n_train: int) -> int:
     return max(round(shrunk), _MIN_AUTO_EPOCHS)
 
 
-def settled(recipe: TrainRecipe, n_rows: int) -> TrainRecipe:
+def settled(recipe: TrainRecipe, n_rows: int, n_steps: float = math.inf) -> TrainRecipe:
     """Return the same choices, with those left to the rows made where `n_rows` are many.
+
+    Muon, which moves at every fourth step only, needs more than a few steps.
 
     A scale of the inputs that learns fast soon tells those that matter from those that do
     not, which few rows would show by chance; see docs/engine.md for what each choice gave.
@@ -52,7 +54,7 @@ def settled(recipe: TrainRecipe, n_rows: int) -> TrainRecipe:
     chosen: dict[str, Any] = {}
     if recipe.scale_rate == "auto" and n_rows > _FEW_ROWS:
         chosen["scale_rate"] = _FAST_SCALE_RATE
-    if recipe.optimizer == "auto" and n_rows > _MOST_ADAM_ROWS:
+    if recipe.optimizer == "auto" and n_rows > _MOST_ADAM_ROWS and n_steps > _MOST_ADAM_STEPS:
         chosen["optimizer"] = "muon"
     return recipe.model_copy(update=chosen) if chosen else recipe
 

@@ -86,7 +86,11 @@ def _step_seconds(run: Run, clock: Clock, *, most_s: float) -> tuple[float, floa
         run.step(*batch)
     began_s, n_steps = _now(clock, device), 0
     # The batch above once more, then those that follow: so few rows may give only one.
-    while n_steps < _MAX_STEPS and (n_steps == 0 or _now(clock, device) - began_s < most_s):
+    while (
+        n_steps == 0
+        or n_steps % run.step.period
+        or (n_steps < _MAX_STEPS and _now(clock, device) - began_s < most_s)
+    ):
         run.step(*batch)
         batch = next(batches, batch)
         n_steps += 1

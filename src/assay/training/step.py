@@ -25,7 +25,7 @@ from assay.options import TrainRecipe
 from assay.training.fused import FusedAdam
 from assay.training.gradients import ClosedForm, has_closed_form
 from assay.training.loss import sample_losses
-from assay.training.muon import Muon
+from assay.training.muon import EVERY, Muon
 from assay.training.optimizer import Optimizer, make_optimizer, parameter_groups, set_rates
 
 _LOG = logging.getLogger("assay")
@@ -39,9 +39,11 @@ class Step(Protocol):
 
     Attributes:
         n_warm: Calls until each takes as long as the next.
+        period: Calls until all that happens now and then has happened once.
     """
 
     n_warm: int
+    period: int
 
     @property
     def optimizer(self) -> Optimizer:
@@ -104,6 +106,7 @@ class EagerStep:
         self.closed_form = ClosedForm(network) if has_closed_form(network, recipe) else None
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.optimizer: Optimizer = make_optimizer(parameter_groups(network, recipe), recipe)
+        self.period = EVERY if isinstance(self.optimizer, Muon) else 1
 
     def set_rates(self, t: float) -> None:
         """Set rates and decays for time `t` in [0, 1)."""
@@ -159,6 +162,7 @@ class GraphedStep:
             raise InternalError("only steps of Adam and Muon can be recorded")
         eager.optimizer.keep_rates_on_device()
         self.eager, self.batch_size = eager, batch_size
+        self.period = eager.period
         self._recorder: Recorder | None = recorder
         self._n_warm_left = _WARM_STEPS
         self._batch: tuple[Tensor, ...] = ()  # what each replay reads
