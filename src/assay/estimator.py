@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sized
 from pathlib import Path
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _SMALL_BYTES, _SMALL_ROWS = 1 << 20, 5_000  # more is surely trained on all processors
 _LOADED = {"torch", "sklearn"}
 _WORKER = "assay.candidates.worker"
+# Threads, precision and denormals are settings of the whole process: a second training at the
+# same time would compute with those of the first.
+_ONE_AT_A_TIME = threading.RLock()
 _TARGET = "target"  # name of the column that an array of classes becomes
 
 
@@ -49,6 +53,8 @@ def train(
     resume: bool = False,
 ) -> Model:
     """Train and judge a classifier.
+
+    Trainings in several threads of a process wait for each other.
 
     Args:
         table: A path, a database URL, a data frame, a dictionary of columns, or a
@@ -125,7 +131,7 @@ def _train(
     folder: RunFolder | None,
 ) -> Model:
     try:
-        with _beside(source, recipe, folder) as side:
+        with _ONE_AT_A_TIME, _beside(source, recipe, folder) as side:
             with uncollected():
                 from assay.pipeline import run
                 from assay.training.history import Silent

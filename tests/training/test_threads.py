@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -45,6 +46,21 @@ def test_one_and_two_threads_give_the_same_bytes(rng, precision, optimizer):
     for name, values in one.members.items():
         np.testing.assert_array_equal(values, two.members[name], err_msg=name)
     assert one.to_bytes() == two.to_bytes()
+
+
+def test_trainings_in_several_threads_of_a_process_do_not_disturb_each_other(rng):
+    x = rng.normal(size=(600, 3))
+    frame = pl.DataFrame({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": x[:, 0] > x[:, 1]})
+    quick = {"train.epochs": 3, "evaluate.bootstrap": 100, "model.candidates": []}
+    options = [{**quick, "train.precision": precision} for precision in ("bfloat16", "float32")]
+
+    def train(own: dict) -> bytes:
+        return assay.train(frame, "y", options=own).to_bytes()
+
+    alone = [train(own) for own in options]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(train, options)) == alone
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_denormals_are_treated_alike_whatever_was_computed_before():
