@@ -5,10 +5,14 @@ Comes in: a population and its measured pace. Goes out: seconds, and a section
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from assay.candidates.blend import fitted_rows
 from assay.evaluate.contest import DRAWS
 from assay.evaluate.cost import affordable, comparison_seconds, evaluation_seconds
+from assay.evaluate.intervals import rarest
 from assay.evaluate.population import LEARNT_ROWS
 from assay.options import EvaluateRecipe
 from assay.training.rehearsal import Pace
@@ -44,7 +48,13 @@ class Judging:
     def recipe(self, n_validated: int) -> EvaluateRecipe:
         """Return the section [evaluate] with as many resamples as time allows."""
         n_rows = max(self._n_judged(n_validated), self.n_test)
-        return affordable(self.wanted, n_rows, self.setup.network.n_classes, most_s=self.most_s)
+        return affordable(
+            self.wanted,
+            n_rows,
+            self.setup.network.n_classes,
+            most_s=self.most_s,
+            n_rarest=self._n_rarest(n_rows),
+        )
 
     def seconds(self, n_validated: int) -> float:
         """Return about how long it takes."""
@@ -52,11 +62,17 @@ class Judging:
         recipe, n_classes = self.recipe(n_validated), network.n_classes
         n_fitted = fitted_rows(n_judged, n_classes) if n_judged else 0
         n_learnt = min(max(self.setup.lesson.train.counts), self.n_learnt(n_validated))
-        n_predicted = network.n_members * (2 * n_validated + n_learnt + 2 * self.n_test)
+        n_predicted = network.n_members * (n_validated + n_learnt + 2 * self.n_test)
         n_bytes = sum(4 * part.numel() for part in network.parameters())
         total = n_predicted * self.pace.row_s + n_bytes / _ENDING_BYTES_S
-        total += evaluation_seconds(n_judged, n_classes, recipe, n_fitted=n_fitted)
-        total += evaluation_seconds(self.n_test, n_classes, recipe)
+        for n_rows, n_learnt_from in ((n_judged, n_fitted), (self.n_test, 0)):
+            total += evaluation_seconds(
+                n_rows,
+                n_classes,
+                recipe,
+                n_rarest=self._n_rarest(n_rows),
+                n_fitted=n_learnt_from,
+            )
         n_candidates = 2 + self.n_rivals
         total += comparison_seconds(
             n_judged, n_classes, n_candidates=n_candidates, n_resamples=min(recipe.bootstrap, DRAWS)
@@ -67,6 +83,15 @@ class Judging:
         """Return on how many rows learnt from a member is scored."""
         is_whole = n_validated == self.setup.lesson.validation.row_idx.shape[1]
         return LEARNT_ROWS if is_whole else min(LEARNT_ROWS, n_validated)
+
+    def _n_rarest(self, n_rows: int) -> int:
+        """Return about how many of `n_rows` judged rows are of the rarest class."""
+        return round(self._rarest_share * n_rows)
+
+    @cached_property
+    def _rarest_share(self) -> float:
+        y = self.setup.samples.y
+        return rarest(np.bincount(y)) / len(y)
 
     def _n_judged(self, n_validated: int) -> int:
         n_left_out = int(self.setup.samples.split.validation.any(axis=0).sum())

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from assay.decide import Decisions
-from assay.errors import UserError
+from assay.errors import InternalError, UserError
+from assay.evaluate import decisions as module
 from assay.evaluate.decisions import fit_decisions
+from assay.evaluate.redrawn import Draws
 from assay.options import DecideRecipe
 from assay.recipe import Recipe
 
@@ -255,3 +257,17 @@ def test_a_class_without_rows_gives_no_nan(rng):
 def test_arrays_that_make_no_sense_are_refused(y, proba, said):
     with pytest.raises(UserError, match=said):
         fit_decisions(y, proba, ["no", "yes"], decide(), seed=0)
+
+
+def test_draws_of_other_rows_are_a_mistake_of_ours(rng):
+    y, proba = world(60, rng)
+    with pytest.raises(InternalError, match="draws of 59 rows cannot judge 60 rows"):
+        fit_decisions(y, proba, ["no", "yes"], decide(), seed=0, draws=Draws(59, seed=0))
+
+
+def test_a_part_of_the_rows_gets_draws_of_its_own(monkeypatch, rng):
+    monkeypatch.setattr(module, "_MAX_CELLS", 80)
+    monkeypatch.setattr(module, "_LEAST_ROWS", 40)
+    y, proba = world(60, rng)
+    _, told = fit_decisions(y, proba, ["no", "yes"], decide(), seed=0, draws=Draws(60, seed=0))
+    assert told["n_rows"] == 40

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, bootstrap
 
-from assay.errors import UserError
-from assay.evaluate import intervals
-from assay.evaluate.intervals import bootstrap_intervals, member_spread, wilson
+from assay.errors import InternalError, UserError
+from assay.evaluate import intervals, redrawn
+from assay.evaluate.intervals import (
+    bootstrap_intervals,
+    member_spread,
+    n_ranked_draws,
+    wilson,
+)
+from assay.evaluate.redrawn import Draws
 from assay.metrics import SCORES, score_table
 
 
@@ -85,14 +91,28 @@ def test_many_rows_give_the_width_of_the_normal_approximation():
     assert found["auroc"].low < found["auroc"].estimate < found["auroc"].high
 
 
-def test_subsampling_and_drawing_all_rows_agree(monkeypatch):
-    y_true, proba = _case(6000, 3)
-    drawn = bootstrap_intervals(y_true, proba)
-    monkeypatch.setattr(intervals, "EXACT_ROWS", 2000)
-    subsampled = bootstrap_intervals(y_true, proba)
-    for name in SCORES:
-        width = drawn[name].high - drawn[name].low
-        assert subsampled[name].high - subsampled[name].low == pytest.approx(width, rel=0.3)
+def test_of_a_rare_class_the_auroc_is_drawn(monkeypatch):
+    score = np.linspace(0.0, 1.0, 20_000)
+    y_true = np.zeros(20_000, dtype=int)
+    y_true[[7_000, *range(19_000, 19_900, 100)]] = 1  # 9 of 10 are found, which draws may all be
+    proba = np.stack([1 - score, score], axis=1)
+    drawn = bootstrap_intervals(y_true, proba)["auroc"]
+    assert drawn.estimate - drawn.low > 1.5 * (drawn.high - drawn.estimate)
+    assert drawn.high < 0.99
+    monkeypatch.setattr(intervals, "RARE_ROWS", 0)
+    assert bootstrap_intervals(y_true, proba)["auroc"].high == 1.0  # by influence
+
+
+def test_ranked_draws_are_few_where_they_would_take_long():
+    assert n_ranked_draws(20_000, 2, n_rarest=10) == 200
+    assert n_ranked_draws(20_000, 2, n_rarest=100) == 0
+    assert n_ranked_draws(2_000, 2, n_rarest=10) == 1500
+    assert n_ranked_draws(20_000, 1000, n_rarest=10) == 0
+
+
+def test_draws_of_other_rows_are_a_mistake_of_ours():
+    with pytest.raises(InternalError, match="draws of 9 rows cannot judge 10 rows"):
+        bootstrap_intervals(*_case(10), draws=Draws(9, seed=0))
 
 
 def test_groups_widen_the_interval_as_if_they_were_rows():
@@ -109,8 +129,8 @@ def test_groups_widen_the_interval_as_if_they_were_rows():
     assert grouped.high - grouped.low > 1.7 * (naive.high - naive.low)
 
 
-def test_groups_of_many_rows_are_subsampled_whole(monkeypatch):
-    monkeypatch.setattr(intervals, "EXACT_ROWS", 1000)
+def test_of_many_groups_blocks_are_drawn_that_hold_them_whole(monkeypatch):
+    monkeypatch.setattr(redrawn, "MAX_BLOCKS", 300)
     y_true, proba = _case(1000)
     by_row = bootstrap_intervals(y_true, proba)["accuracy"]
     by_group = bootstrap_intervals(

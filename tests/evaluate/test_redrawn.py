@@ -5,7 +5,7 @@ import pytest
 
 from assay.errors import UserError
 from assay.evaluate import redrawn
-from assay.evaluate.draws import Ranking, RowScores
+from assay.evaluate.draws import Ranking, RowScores, counts_by_block
 from assay.evaluate.intervals import bootstrap_intervals
 from assay.evaluate.redrawn import MAX_BLOCKS, Draws, drawn_weights
 
@@ -63,6 +63,18 @@ def test_scores_vary_from_blocks_to_blocks_as_from_rows_to_rows(monkeypatch):
     for name in ("log_loss", "brier", "f1_macro", "auroc", "average_precision"):
         width, expected = (one[name].high - one[name].low for one in (by_block, by_row))
         assert width == pytest.approx(expected, rel=0.15)  # 300 blocks: 4 %, 1,000 draws: 4 %
+
+
+def test_of_many_rows_many_classes_are_counted_by_block_too():
+    rng = np.random.default_rng(4)
+    y_true, block = rng.integers(20, size=400), rng.permutation(400) % 10
+    proba = rng.dirichlet(np.ones(20), size=400)
+    assert counts_by_block(400, 10, 20)
+    assert not counts_by_block(400, 400, 20)
+    times = rng.integers(4, size=(5, 10)).astype(float)
+    by_block = RowScores.of(y_true, proba, block).scores(times)
+    for name, values in RowScores.of(y_true, proba).scores(times[:, block]).items():
+        np.testing.assert_allclose(by_block[name], values, rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_classes", [2, 4, 20])

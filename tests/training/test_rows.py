@@ -66,3 +66,15 @@ def test_no_rows_have_inputs_of_the_same_width(rng):
     network, arrays, _, _ = fitted(rng)
     empty = EncodedRows(network, arrays.take(slice(0, 0)), CPU)
     assert empty.take(torch.zeros(3, 0, dtype=torch.long)).features.shape[:2] == (3, 0)
+
+
+def test_spans_hold_so_many_rows_at_the_least(rng):
+    network, arrays, *_ = fitted(rng)
+    rows, row_idx = EncodedRows(network, arrays, CPU), torch.arange(N_ROWS).expand(3, -1)
+    few, more = (
+        [span.stop - span.start for span, _ in rows.in_spans(row_idx, n_numbers=1, least_rows=n)]
+        for n in (1, 7)
+    )
+    assert set(few) == {1}
+    assert set(more[:-1]) == {7}
+    assert sum(few) == sum(more) == row_idx.shape[1]

@@ -102,6 +102,7 @@ def fit_decisions(
     Raises:
         UserError: What `plan_decisions` refuses, shapes that differ, no row, or values
             that are no probabilities.
+        InternalError: Draws of another number of rows.
 
     Example:
         >>> y, proba = np.array([0, 1] * 50), np.tile([[0.9, 0.1], [0.4, 0.6]], (50, 1))
@@ -110,7 +111,10 @@ def fit_decisions(
         ([0, 1], 0.35)
     """
     y, proba = _checked(y, proba, len(classes))
+    if draws is not None:
+        draws.check_rows(len(y))
     chosen = sample_rows(len(y), max(_MAX_CELLS // len(classes), _LEAST_ROWS))
+    draws = draws if len(y[chosen]) == len(y) else None  # a part of the rows gets its own
     y, proba = y[chosen], proba[chosen]
     groups = None if groups is None else ranks(groups[chosen])
     counts = np.bincount(y, minlength=len(classes))
@@ -128,7 +132,7 @@ def fit_decisions(
         confidence=confidence,
         n_resamples=n_resamples,
         seed=seed,
-        draws=draws if draws is not None and draws.n_rows == len(y) else None,
+        draws=draws,
     )
     told: dict[str, Any] = {"n_rows": len(y), "confidence": confidence, "note": NOTE}
     if fitted.threshold is not None:

@@ -22,11 +22,17 @@ from assay.metrics import (
 )
 
 _FEW_CLASSES = 16  # whose rows are faster counted by a matrix product
+_FEW_CELLS = 10  # blocks x classes a row up to which so are those of more classes
 
 
 def ranked_classes(n_classes: int) -> range:
     """Return the classes whose ordering is judged: of two only class 1, as `score_table` does."""
     return range(1, 2) if n_classes == 2 else range(n_classes)
+
+
+def counts_by_block(n_rows: int, n_blocks: int, n_classes: int) -> bool:
+    """Return whether a draw's rows are counted by class faster by blocks than one by one."""
+    return n_classes <= _FEW_CLASSES or n_blocks * n_classes <= _FEW_CELLS * n_rows
 
 
 @dataclass(frozen=True)
@@ -51,38 +57,40 @@ class RowScores:
         losses = np.stack([row_log_loss(y_true, proba), row_brier(y_true, proba)], axis=1)
         return cls(proba.shape[1], y_true, proba.argmax(axis=1), losses, bins, gap, block)
 
-    def take(self, row_idx: Indices) -> "RowScores":
-        """Return the rows at `row_idx`, each by itself."""
-        return RowScores(
-            n_classes=self.n_classes,
-            y_true=self.y_true[row_idx],
-            y_pred=self.y_pred[row_idx],
-            losses=self.losses[row_idx],
-            bins=self.bins[row_idx],
-            gap=self.gap[row_idx],
-        )
-
-    @property
+    @cached_property
     def _few(self) -> bool:
-        return self.n_classes <= _FEW_CLASSES
+        n_rows = len(self.y_true)
+        n_blocks = n_rows if self.block is None else int(self.block.max()) + 1
+        return counts_by_block(n_rows, n_blocks, self.n_classes)
 
     @cached_property
     def _added(self) -> Floats:
         """What a row or block adds: 1 a row, losses, gaps by bin, and of few classes margins.
 
-        Shape (N, 3 + E) for the E bins that have rows, or (N, 3 + E + 3 * C).
+        Shape (B, 3 + E) for the E bins that have rows, or (B, 3 + E + 3 * C); B is N where
+        each row is drawn by itself.
         """
         bins = np.flatnonzero(np.bincount(self.bins))
         gaps = np.where(self.bins[:, None] == bins, self.gap[:, None], 0.0)
-        columns = [np.ones((len(gaps), 1)), self.losses, gaps]
-        if self._few:
-            classes = np.arange(self.n_classes)
-            true, named = self.y_true[:, None] == classes, self.y_pred[:, None] == classes
-            columns += [true, named, true & named]
-        added = np.concatenate(columns, axis=1, dtype=np.float64)
-        if self.block is None:
+        added = np.concatenate([np.ones((len(gaps), 1)), self.losses, gaps], axis=1)
+        if self.block is not None:
+            added = np.stack([np.bincount(self.block, column) for column in added.T], axis=1)
+        if not self._few:
             return added
-        return np.stack([np.bincount(self.block, column) for column in added.T], axis=1)
+        is_right = self.y_true == self.y_pred
+        margins = [
+            self._counts(self.y_true),
+            self._counts(self.y_pred),
+            self._counts(self.y_true, is_right.astype(np.float64)),
+        ]
+        return np.concatenate([added, *margins], axis=1)
+
+    def _counts(self, class_idx: Indices, weight: Floats | None = None) -> Floats:
+        """Return how many rows of each class (N,) each row or block has, (B, C)."""
+        block = np.arange(len(class_idx)) if self.block is None else self.block
+        shape = (int(block.max()) + 1, self.n_classes)
+        cell = block * self.n_classes + class_idx
+        return np.bincount(cell, weight, shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
     def scores(self, weight: Floats) -> dict[str, Floats]:
         """Return the scores by name, each (R',), for weights (R', N) or (R', B)."""

@@ -17,14 +17,11 @@ from assay.evaluate.influence import ranked_deviation
 from assay.evaluate.redrawn import Draws
 from assay.metrics import SCORES, Floats, Indices, score_table
 
-EXACT_ROWS = 20_000
-"""Up to this many rows all of them are drawn anew; above, subsamples of this size."""
-
-N_SUBSAMPLES = 100
-"""Subsamples above `EXACT_ROWS`; the standard error is then known to about 7 %."""
-
 MIN_RANK_RESAMPLES = 200
 """Fewer draws than this say too little of a percentile."""
+
+RARE_ROWS = 100
+"""Of fewer rows of a class the AUROC varies askew, which only draws show."""
 
 CROSS_FITTED = 1.2
 """How much wider the interval of out-of-fold rows is than that of rows alone.
@@ -39,6 +36,7 @@ the log loss in 0.880 of the draws; 1.2 times as wide ones, over 200 other sets,
 
 _MOST_SUMS = 1_000_000  # draws x classes whose scores are worked out at once
 _RANK_BUDGET = 6_000_000  # rows x classes x resamples for AUROC: see `n_ranked_draws`
+_RARE_RANK_BUDGET = 200_000_000  # the same where a class is rare
 _HIGHEST = {"brier": 2.0, "log_loss": np.inf}  # of the others it is 1
 _LOWEST = {"matthews": -1.0, "cohen_kappa": -1.0}  # of the others it is 0
 
@@ -89,16 +87,11 @@ def bootstrap_intervals(
 ) -> dict[str, Interval]:
     """Return each score with its bootstrap interval (Efron 1979, Ann. Statist. 7:1).
 
-    Up to 20,000 rows: the percentile interval over `n_resamples` draws of N rows with
-    replacement, of more than 2,000 rows in random blocks (`redrawn.MAX_BLOCKS`). AUROC
-    and average precision need an ordering of all rows for each class and get fewer draws
-    when N x C is large. Where the time for 200 draws is lacking, their interval is the
-    estimate +- z x the standard error of `influence`.
-
-    Above: rows are plenty and scores near normal, so 100 draws of n = 20,000 rows (at
-    most half) without replacement are scored, and the interval is the estimate +- z x
-    standard deviation x sqrt(n / (N - n)) (subsampling, Politis & Romano 1994, Ann.
-    Statist. 22:2031), kept within the range of the score.
+    It is the percentile interval over `n_resamples` draws of N rows with replacement, of
+    more than 2,000 rows in random blocks (`redrawn.MAX_BLOCKS`). AUROC and average
+    precision need an ordering of all rows for each class and get fewer draws when N x C
+    is large. Where the time for 200 draws is lacking, their interval is the estimate +- z
+    x the standard error of `influence`, kept within the range of the score.
 
     Args:
         y_true: True class indices, (N,).
@@ -120,6 +113,7 @@ def bootstrap_intervals(
 
     Raises:
         UserError: Shapes differ, no row, or a probability that is not finite.
+        InternalError: Draws of another number of rows.
 
     Example:
         >>> y, proba = np.array([0, 1] * 50), np.tile([[0.8, 0.2], [0.6, 0.4]], (50, 1))
@@ -129,19 +123,13 @@ def bootstrap_intervals(
     y_true, proba = np.asarray(y_true), np.asarray(proba, dtype=np.float64)
     estimates = score_table(y_true, proba)
     draws = Draws(len(y_true), groups, seed=seed) if draws is None else draws
+    draws.check_rows(len(y_true))
     if draws.n_units == 1:
         return {name: Interval(estimates[name], None, None) for name in SCORES}
-    is_large = len(y_true) > EXACT_ROWS and draws.n_units > 2 * N_SUBSAMPLES
-    n_ranked = n_ranked_draws(*proba.shape, is_large=is_large) if draws_ranks else 0
-    is_ranked = n_ranked > 0
-    drawn: dict[str, Floats] = {}
-    deviation = {} if is_ranked else ranked_deviation(y_true, proba, draws.unit)
-    if is_large:
-        deviation |= _subsampled_deviation(
-            y_true, proba, draws.unit, is_ranked=is_ranked, seed=seed
-        )
-    else:
-        drawn = _drawn_scores(y_true, proba, draws, n_resamples=n_resamples, n_ranked=n_ranked)
+    n_rarest = rarest(np.bincount(y_true))
+    n_ranked = n_ranked_draws(*proba.shape, n_rarest=n_rarest) if draws_ranks else 0
+    drawn = _drawn_scores(y_true, proba, draws, n_resamples=n_resamples, n_ranked=n_ranked)
+    deviation = {} if n_ranked else ranked_deviation(y_true, proba, draws.unit)
     half = NormalDist().inv_cdf((1 + confidence) / 2)
     if "ece" in drawn:
         drawn["ece"] = _unbiased(drawn["ece"], estimates["ece"])
@@ -175,25 +163,42 @@ def widened(name: str, interval: Interval, factor: float) -> Interval:
     )
 
 
-def n_ranked_draws(n_rows: int, n_classes: int, *, is_large: bool) -> int:
+def rarest(counts: Indices) -> int:
+    """Return how many rows the rarest class has that has any, of its rows by class (C,).
+
+    Example:
+        >>> rarest(np.array([7, 0, 3]))
+        3
+    """
+    return int(counts[counts > 0].min(initial=counts.sum()))
+
+
+def n_ranked_draws(n_rows: int, n_classes: int, *, n_rarest: int) -> int:
     """Return on how many draws AUROC and average precision are found; 0 for none.
 
     Of 7,000 rows, the ends of an AUROC's interval vary by 4 % of its half width from one set
     of 1,000 draws to another, by 6 % with 400, by 8 % with 200. Those of `influence` lie
     where the ends of 1,000 draws lie on average, within 4 % with 1,800 rows of the class
-    and 5 % with 140. So draws may take some 20 ms, not more.
+    and 5 % with 140. So draws may take some 20 ms, not more. Where a class is rarer, ends at
+    the same distance from the estimate would lie where no score can be, so that draws may
+    take a second.
 
     Args:
         n_rows: N.
         n_classes: C.
-        is_large: Whether draws are subsamples.
+        n_rarest: Rows of the rarest class that has any.
 
     Example:
-        >>> n_ranked_draws(7_500, 2, is_large=False), n_ranked_draws(7_500, 9, is_large=False)
-        (400, 0)
+        >>> [n_ranked_draws(7_500, n, n_rarest=500) for n in (2, 9)]
+        [400, 0]
+        >>> n_ranked_draws(7_500, 9, n_rarest=10)
+        200
     """
-    n_draws = _RANK_BUDGET // max(min(n_rows, EXACT_ROWS) * n_classes, 1)
-    return n_draws if n_draws >= (N_SUBSAMPLES if is_large else MIN_RANK_RESAMPLES) else 0
+    n_cells = max(n_rows * n_classes, 1)
+    n_draws = _RANK_BUDGET // n_cells
+    if n_rarest < RARE_ROWS and n_cells * MIN_RANK_RESAMPLES <= _RARE_RANK_BUDGET:
+        n_draws = max(n_draws, MIN_RANK_RESAMPLES)
+    return n_draws if n_draws >= MIN_RANK_RESAMPLES else 0
 
 
 def member_spread(values: Sequence[float] | Floats) -> Spread:
@@ -264,35 +269,6 @@ def _normal(name: str, estimate: float | None, half: float) -> Interval:
         return Interval(estimate, None, None)
     low = max(estimate - half, _LOWEST.get(name, 0.0))
     return Interval(estimate, low, min(estimate + half, _HIGHEST.get(name, 1.0)))
-
-
-def _subsampled_deviation(
-    y_true: Indices, proba: Floats, unit: Indices, *, is_ranked: bool, seed: int
-) -> dict[str, float]:
-    """Return the standard error of each score, from scores of small parts of the rows."""
-    rows, rng = RowScores.of(y_true, proba), np.random.default_rng([seed, 4])
-    n_units = int(unit.max()) + 1
-    n_drawn = max(N_SUBSAMPLES, round(n_units * min(0.5, EXACT_ROWS / len(y_true))))
-    found: list[dict[str, Floats]] = []
-    for _ in range(N_SUBSAMPLES):
-        drawn = rng.choice(n_units, size=n_drawn, replace=False, shuffle=False)
-        if n_units < len(y_true):
-            is_drawn = np.zeros(n_units, dtype=bool)
-            is_drawn[drawn] = True
-            drawn = np.flatnonzero(is_drawn[unit])
-        once = np.ones((1, len(drawn)))
-        scores = rows.take(drawn).scores(once)
-        if is_ranked:
-            scores |= Ranking(y_true[drawn], proba[drawn]).scores(once)
-        found.append(scores)
-    # A part of n of N units without replacement varies as sqrt(1/n - 1/N).
-    shrink = float(np.sqrt((n_drawn / n_units) / (1 - n_drawn / n_units)))
-    return {name: _deviation(draws) * shrink for name, draws in _joined(found).items()}
-
-
-def _deviation(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.std(ddof=1)) if 2 * len(known) > len(values) else float("nan")
 
 
 def _drawn_scores(

@@ -11,6 +11,7 @@ from assay.candidates.core_graph import build_core_graph
 from assay.core import CoreGraph
 from assay.errors import InternalError
 from assay.evaluate.contest import Contest
+from assay.evaluate.cost import RELIABILITY_DRAWS
 from assay.evaluate.curves import curves, reliability
 from assay.evaluate.intervals import (
     CROSS_FITTED,
@@ -39,7 +40,6 @@ from assay.training.setup import Setup, random_part
 NETWORK = "network"
 PARITY_TOLERANCE = 1e-5  # between what was trained and the core graph, in probability
 _PARITY_ROWS = 500
-_RELIABILITY_DRAWS = 200
 _RELIABLE = ("ece", "brier")
 LEARNT_ROWS = 50_000  # of each member, to score it on: accuracy is then known to 0.2 %
 
@@ -148,7 +148,7 @@ class Judge:
         intervals = bootstrap_intervals(
             y,
             proba,
-            n_resamples=min(recipe.evaluate.bootstrap, _RELIABILITY_DRAWS),
+            n_resamples=min(recipe.evaluate.bootstrap, RELIABILITY_DRAWS),
             confidence=recipe.evaluate.confidence,
             draws_ranks=False,
             draws=draws,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.deal import ranks
-from assay.errors import UserError
+from assay.errors import InternalError, UserError
 from assay.metrics import Floats, Indices
 
 MAX_BLOCKS = 2_000
@@ -61,6 +61,11 @@ class Draws:
         self._seed = seed
         self._rng = np.random.default_rng([seed, _CHANCE])
         self._kept: list[NDArray[np.uint8]] = []
+
+    def check_rows(self, n_rows: int) -> None:
+        """Raise `InternalError` where rows are judged that these draws are not of."""
+        if n_rows != self.n_rows:
+            raise InternalError(f"draws of {self.n_rows} rows cannot judge {n_rows} rows")
 
     @property
     def unit(self) -> Indices:

@@ -1,19 +1,20 @@
 """What trained members say of rows: out of fold, and member by member."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from assay.nn.network import Network
+from assay.nn.network import Encoded, Network
 from assay.training.rows import EncodedRows, RowSet
 
 _SPAN_NUMBERS = 1 << 18
 """Of a layer that are held at once. Memory that was given back after the training comes anew
 page by page: 15,000 pages in the judging of 7,000 rows, and with spans of 1 << 20 twice
 as many, which take 20 ms more."""
+_SPAN_ROWS = 64  # at the least: 5 rows of 9,000 inputs take 1.8 times as long each
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ def member_log_probabilities(network: Network, rows: EncodedRows) -> np.ndarray:
     return log_proba
 
 
+def judged_spans(rows: EncodedRows, row_idx: Tensor) -> Iterator[tuple[slice, Encoded]]:
+    """Yield spans of the columns of `row_idx` (K, M) with their inputs, to be predicted."""
+    return rows.in_spans(row_idx, n_numbers=_SPAN_NUMBERS, least_rows=_SPAN_ROWS)
+
+
 @torch.no_grad()
 def score_members(
     network: Network, rows: EncodedRows, y: np.ndarray, row_set: RowSet
@@ -70,7 +76,7 @@ def score_members(
     labels = torch.from_numpy(y).to(device)
     n_correct = torch.zeros(network.n_members, dtype=torch.float64, device=device)
     total_loss = torch.zeros_like(n_correct)
-    for span, inputs in rows.in_spans(row_idx, n_numbers=_SPAN_NUMBERS):
+    for span, inputs in judged_spans(rows, row_idx):
         log_proba = network.member_log_proba(inputs).double()  # (K, B, C)
         own = labels[row_idx[:, span]]
         chosen = log_proba.gather(2, own.unsqueeze(2)).squeeze(2)
@@ -102,7 +108,7 @@ def out_of_fold(
     result = torch.full(shape, float("nan"), dtype=torch.float64)
     of_repeat = torch.tensor(repeat)[:, None].expand_as(is_row)
     row_idx = validation.row_idx.to(rows.device)
-    for span, inputs in rows.in_spans(row_idx, n_numbers=_SPAN_NUMBERS):
+    for span, inputs in judged_spans(rows, row_idx):
         kept: Tensor = is_row[:, span]
         chosen = of_repeat[:, span][kept], validation.row_idx[:, span][kept]
         result[chosen] = network.member_log_proba(inputs).double().cpu()[kept]

@@ -15,6 +15,7 @@ from assay.options import TrainRecipe
 from assay.training.device import computing
 from assay.training.loop import Run
 from assay.training.plan import Clock, Pacer, Plan
+from assay.training.predictions import judged_spans
 from assay.training.rows import Lesson, RowSet
 
 _MAX_STEPS = 100
@@ -84,16 +85,13 @@ def _step_seconds(run: Run, clock: Clock, *, most_s: float) -> tuple[float, floa
     start_s = clock() - began_s
     for _ in range(run.step.n_warm):
         run.step(*batch)
-    began_s, n_steps = _now(clock, device), 0
+    began_s, n_steps, is_late = _now(clock, device), 0, False
     # The batch above once more, then those that follow: so few rows may give only one.
-    while (
-        n_steps == 0
-        or n_steps % run.step.period
-        or (n_steps < _MAX_STEPS and _now(clock, device) - began_s < most_s)
-    ):
+    while not is_late or n_steps % run.step.period:
         run.step(*batch)
         batch = next(batches, batch)
         n_steps += 1
+        is_late = n_steps >= _MAX_STEPS or _now(clock, device) - began_s >= most_s
     return start_s, (_now(clock, device) - began_s) / n_steps
 
 
@@ -102,7 +100,7 @@ def _row_seconds(run: Run, clock: Clock, *, most_s: float) -> tuple[float, float
     lesson = run.lesson
     row_set = lesson.validation if lesson.validation.row_idx.shape[1] else lesson.train
     predicted_s, validated_s, n_rows = 0.0, 0.0, 0
-    spans = lesson.rows.in_spans(row_set.row_idx.to(lesson.rows.device))
+    spans = judged_spans(lesson.rows, row_set.row_idx.to(lesson.rows.device))
     device = lesson.rows.device
     began_s = _now(clock, device)
     for n_spans, (span, inputs) in enumerate(spans):

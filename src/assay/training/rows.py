@@ -136,15 +136,16 @@ class EncodedRows:
         return self._cache.features, self._cache.rows
 
     def in_spans(
-        self, row_idx: Tensor, *, n_numbers: int | None = None
+        self, row_idx: Tensor, *, n_numbers: int | None = None, least_rows: int = 1
     ) -> Iterator[tuple[slice, Encoded]]:
         """Yield spans of the columns of `row_idx` (K, M) with their inputs.
 
         Args:
             row_idx: Which rows of each member.
             n_numbers: Of a layer that are held at once; by default what suits training.
+            least_rows: Of each member in a span, however many numbers they have.
         """
-        for span in self._spans(row_idx.shape[1], n_numbers):
+        for span in self._spans(row_idx.shape[1], n_numbers, least_rows):
             yield span, self.take(row_idx[:, span])
 
     def all_in_spans(self) -> Iterator[tuple[slice, Encoded]]:
@@ -152,10 +153,12 @@ class EncodedRows:
         for span in self._spans(self.n_rows):
             yield span, self._network.encode(self._rows.between(span.start, span.stop))
 
-    def _spans(self, n_rows: int, n_numbers: int | None = None) -> Iterator[slice]:
-        """Cut `n_rows` so that no layer holds more than so many numbers."""
+    def _spans(
+        self, n_rows: int, n_numbers: int | None = None, least_rows: int = 1
+    ) -> Iterator[slice]:
+        """Cut `n_rows` so that no layer holds more than so many numbers, if rows are so few."""
         of_row = self._network.n_members * self._network.widest
-        size = max((n_numbers or _SPAN_NUMBERS) // of_row, 1)
+        size = max((n_numbers or _SPAN_NUMBERS) // of_row, least_rows)
         for start in range(0, n_rows, size):
             yield slice(start, min(start + size, n_rows))
 
