@@ -1,12 +1,12 @@
-"""How much memory there is and is held."""
+"""How much memory there is and is held, and how many processors."""
 
-import gc
+import os
 
 import psutil
 import pytest
 
 import assay.machine
-from assay.machine import peak_bytes, physical_bytes, resident_bytes, uncollected
+from assay.machine import free_bytes, n_processors, peak_bytes, physical_bytes, resident_bytes
 
 MACHINE = psutil.virtual_memory().total
 
@@ -23,33 +23,58 @@ MACHINE = psutil.virtual_memory().total
     ],
 )
 def test_a_container_may_have_less_than_the_machine(monkeypatch, tmp_path, limits, least):
-    paths = (tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes")
-    for path, limit in zip(paths, limits, strict=True):
-        if limit is not None:
-            path.write_text(limit)
-    monkeypatch.setattr(assay.machine, "_CONTAINER_LIMITS", paths)
+    contain(monkeypatch, tmp_path, [(limit, None, None) for limit in limits])
     assert physical_bytes() == least
+
+
+@pytest.mark.parametrize(
+    ("told", "free"),
+    [
+        (("1000000", "400000", "anon 5\ninactive_file 100000\n"), 700_000),
+        (("1000000", "400000", None), 600_000),
+        (("1000000", "1000001", "inactive_file none\n"), 0),
+        (("max", "400000", None), 8 << 30),
+        ((None, None, None), 8 << 30),
+        (("99999999999999", "4", None), 8 << 30),
+        (("1000000", "?", "?"), 8 << 30),
+    ],
+)
+def test_a_container_may_have_less_left_than_the_machine(monkeypatch, tmp_path, told, free):
+    class Memory:
+        available = 8 << 30
+
+    monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    contain(monkeypatch, tmp_path, [told])
+    assert free_bytes() == free
+
+
+def contain(monkeypatch, tmp_path, groups):
+    """Let control groups tell a limit, what is held and its details, each text or None."""
+    containers = []
+    for idx, group in enumerate(groups):
+        paths = [tmp_path / f"{idx}.{name}" for name in ("limit", "held", "details")]
+        for path, text in zip(paths, group, strict=True):
+            if text is not None:
+                path.write_text(text)
+        containers.append(assay.machine._Container(*paths, idle="inactive_file"))
+    monkeypatch.setattr(assay.machine, "_CONTAINERS", tuple(containers))
+
+
+@pytest.mark.parametrize(
+    ("quota", "n_used"),
+    [
+        *(("max 100000\n", 4), ("200000 100000\n", 2), ("150000 100000", 1)),
+        *(("5000 100000", 1), ("900000 100000", 4), ("1 0", 4), ("", 4), (None, 4)),
+    ],
+)
+def test_a_container_may_have_less_time_of_processors(monkeypatch, tmp_path, quota, n_used):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)), raising=False)
+    path = tmp_path / "cpu.max"
+    if quota is not None:
+        path.write_text(quota)
+    monkeypatch.setattr(assay.machine, "_PROCESSOR_TIME", path)
+    assert n_processors() == n_used
 
 
 def test_what_the_process_holds_is_known():
     assert 10**7 < resident_bytes() <= 1.05 * peak_bytes() < 10**12
-
-
-def test_the_collector_rests_and_goes_on():
-    assert gc.isenabled()
-    with uncollected():
-        assert not gc.isenabled()
-    assert gc.isenabled()
-    with pytest.raises(ValueError, match="in between"), uncollected():
-        raise ValueError("in between")
-    assert gc.isenabled()
-
-
-def test_a_collector_that_was_off_stays_off():
-    gc.disable()
-    try:
-        with uncollected():
-            pass
-        assert not gc.isenabled()
-    finally:
-        gc.enable()

@@ -40,6 +40,7 @@ def begin(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(side_process, "_can_begin", lambda: True)
     monkeypatch.setattr(side_process, "_LEAST_PATIENCE_S", 60.0)
+    monkeypatch.setattr(side_process, "_MOST_PATIENCE_S", 60.0)
     begun = []
 
     def begin_it(answer="pass", prepare="pass"):
@@ -110,9 +111,33 @@ def test_one_that_hangs_is_not_waited_for_long(begin, monkeypatch):
     side = begin("time.sleep(99)")
     side.give(*WORK)
     began_s = time.monotonic()
+    assert not side.has("more")
+    assert side.process.poll() is None
     assert side.read("more") is None
+    assert side.process.wait(GIVEN_UP_S)  # it takes no processor from us
     assert side.read("last") is None
     assert time.monotonic() - began_s < GIVEN_UP_S
+
+
+@pytest.mark.attack
+def test_patience_has_an_end_after_hours(begin, monkeypatch):
+    monkeypatch.setattr(side_process, "_MOST_PATIENCE_S", 0.2)
+    side = begin("time.sleep(99)")
+    side.give(*WORK)
+    side._given_s -= 3600.0
+    began_s = time.monotonic()
+    assert side.read("more") is None
+    assert time.monotonic() - began_s < GIVEN_UP_S
+
+
+def test_what_is_there_is_known(begin):
+    side = begin(f"{ANSWER}; send('last', ({{}}, {{}}))")
+    assert not side.has("last")
+    side.give(*WORK)
+    assert side.read("last") is not None
+    assert side.has("more")
+    assert side.read("more") is not None
+    assert not side.has("more")
 
 
 @pytest.mark.attack
@@ -155,7 +180,7 @@ def test_it_needs_a_second_processor_and_memory(monkeypatch):
     monkeypatch.setattr(side_process, "n_processors", lambda: 2)
     monkeypatch.setattr(side_process, "free_bytes", lambda: 8 << 30)
     assert side_process._can_begin()
-    for name, value in (("n_processors", 1), ("free_bytes", 1 << 29), ("physical_bytes", 1 << 29)):
+    for name, value in (("n_processors", 1), ("free_bytes", 1 << 29)):
         with monkeypatch.context() as less:
             less.setattr(side_process, name, lambda value=value: value)
             assert not side_process._can_begin()
@@ -207,3 +232,106 @@ def test_it_ends_with_the_one_that_began_it(tmp_path: Path, how, is_given):
         parent.send_signal(getattr(signal, how))
         parent.wait()
     assert psutil.wait_procs([child], timeout=GIVEN_UP_S)[1] == []
+
+
+FORKED = PARENT.replace("time.sleep(99)", "time.sleep(9 if os.fork() else 99)").replace(
+    "import sys", "import os, sys"
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+@pytest.mark.attack
+def test_a_fork_of_the_parent_does_not_keep_it(tmp_path):
+    text = textwrap.dedent(PROGRAM).format(prepare="time.sleep(99)", answer="pass")
+    (tmp_path / "program.py").write_text(text)
+    program = textwrap.dedent(FORKED).format(folder=str(tmp_path), is_given=False)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        while not (forks := set(psutil.Process(parent.pid).children()) - {child}):
+            time.sleep(0.01)
+        while child.num_threads() < 3:  # it listens and watches
+            time.sleep(0.01)
+        parent.kill()
+        is_left = psutil.wait_procs([child], timeout=GIVEN_UP_S)[1]
+        for fork in forks:  # it holds the pipes of both
+            assert fork.is_running()
+            fork.kill()
+    assert is_left == []
+
+
+DEAD = """
+    import signal
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    import numpy as np
+    from assay import side_process
+    side_process._can_begin = lambda: True
+    for n_values in (1, 1 << 20):
+        side = side_process.SideProcess.begin("no.such.program")
+        side.process.wait()
+        side.give({"x": np.zeros(n_values)}, {})
+        assert side.read("more") is None
+        side.close()
+    print("lives")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="SIGPIPE")
+@pytest.mark.attack
+def test_its_death_is_not_ours_where_broken_pipes_kill():
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(DEAD)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "lives\n"), done.stderr
+
+
+ELSEWHERE = """
+    import os, sys
+    from assay import side_process
+    side_process._can_begin = lambda: True
+    side_process._LEAST_PATIENCE_S = side_process._MOST_PATIENCE_S = 60.0
+    sys.path[0:0] = ["", "here"]
+    sys.path.append({folder!r})
+    os.chdir({evil!r})
+    side = side_process.SideProcess.begin("program")
+    side.give({{}}, {{}})
+    print(side.read("more"))
+    side.close()
+"""
+
+
+@pytest.mark.parametrize("flags", [["-I"], ["-E"], []])
+@pytest.mark.attack
+def test_it_runs_no_file_that_the_parent_does_not(tmp_path, flags):
+    """Neither of the environment, which a parent may be deaf to, nor of where it went to."""
+    evil, folder = tmp_path / "evil", tmp_path / "folder"
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')"
+    for place in (evil, evil / "here", folder):
+        place.mkdir()
+    for place in (evil, evil / "here"):
+        for name in ("sitecustomize", "usercustomize", "program", "json", "numpy"):
+            (place / f"{name}.py").write_text(trap)
+    text = textwrap.dedent(PROGRAM).format(
+        prepare="pass", answer="send('more', ({}, {'ok': True}))"
+    )
+    (folder / "program.py").write_text(text)
+    program = textwrap.dedent(ELSEWHERE).format(folder=str(folder), evil=str(evil))
+    environment = {**os.environ, "PYTHONPATH": str(evil) if flags else ""}
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout == "({}, {'ok': True})\n", done.stderr
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.attack
+def test_another_release_on_the_way_is_not_taken(begin, tmp_path):
+    package, own = tmp_path / "assay", Path(side_process.__file__)
+    package.mkdir()
+    (package / "__init__.py").write_text(f"__path__.append({str(own.parent)!r})")
+    (package / own.name).write_bytes(own.read_bytes())  # it would serve
+    side = begin(ANSWER)  # `tmp_path` is first in `sys.path`
+    side.give(*WORK)
+    assert side.read("more") is None

@@ -6,18 +6,19 @@ Nothing here imports PyTorch until something is trained.
 import contextlib
 import math
 import os
+import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assay.collector import uncollected
 from assay.errors import UserError
 from assay.ledger import Ledger
-from assay.machine import uncollected
 from assay.model import Model
 from assay.modelfile import ModelContents, load_model, make_golden
 from assay.read import NamedBytes, read_table
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from assay.training.history import Observer
 
 _SMALL_BYTES, _SMALL_ROWS = 1 << 20, 5_000  # more is surely trained on all processors
+_FRAMES = {("polars", "DataFrame"), ("pandas", "DataFrame"), ("pyarrow", "Table")}
+_COLUMNS = {("polars", "Series"), ("pandas", "Series")}
 _LOADED = {"torch", "sklearn"}
 _WORKER = "assay.candidates.worker"
 # Threads, precision and denormals are settings of the whole process: a second training at the
@@ -184,18 +187,28 @@ def _beside(
 
 
 def _is_small(source: object) -> bool:
-    """Whether a table may be of so few rows that networks train on one thread."""
+    """Whether a table is surely of so few rows that networks train on one thread.
+
+    Only kinds are asked that tell it at once; a lazy one would have to be worked out, and
+    what is no table at all is told of where it is read.
+    """
     if isinstance(source, str | os.PathLike):
         try:
-            return Path(source).stat().st_size <= _SMALL_BYTES
-        except (OSError, ValueError):  # a database, or nothing
+            found = Path(source).stat()
+        except (OSError, ValueError, TypeError):  # a database, or nothing
             return False
+        return stat.S_ISREG(found.st_mode) and found.st_size <= _SMALL_BYTES
     if isinstance(source, NamedBytes):  # standard input may not have come yet
         return type(source) is NamedBytes and len(source.data) <= _SMALL_BYTES
     if isinstance(source, Table):
         return source.n_rows <= _SMALL_ROWS
-    table = next(iter(source.values()), ()) if isinstance(source, Mapping) else source
-    return isinstance(table, Sized) and len(table) <= _SMALL_ROWS
+    table, n_axes, kinds = source, 2, _FRAMES
+    if isinstance(source, dict):
+        table, n_axes, kinds = next(iter(source.values()), None), 1, _COLUMNS
+    if isinstance(table, np.ndarray):
+        return table.ndim == n_axes and len(table) <= _SMALL_ROWS
+    kind = type(table).__module__.partition(".")[0], type(table).__name__
+    return (isinstance(table, list) or kind in kinds) and len(table) <= _SMALL_ROWS  # type: ignore[arg-type]
 
 
 def choose_recipe(recipe: Recipe | str | Path | None, table: object) -> Recipe:

@@ -4,10 +4,11 @@ Comes in: a source and a recipe. Goes out: everything that a model file holds.
 """
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
-from assay.candidates import Begun, Rival, begin_rivals
+from assay.candidates import Rival, begin_rivals
 from assay.candidates.file_room import check_file_room
 from assay.fingerprint import confirm, held_out_of, on_threads_of, settings_of, table_of
 from assay.judging import Trained, judge_training
@@ -25,6 +26,8 @@ from assay.training.loop import train_population
 from assay.training.memory import check_source, telling_when_out_of_memory
 from assay.training.plan import Clock, Plan
 from assay.training.setup import Setup, first_members, of_members, without_diverged
+
+_FITTING = "fitting simpler models"
 
 
 def run(
@@ -82,7 +85,7 @@ def run(
         if budget is None and recipe.train.memory_bytes is not None:
             check_file_room(setup.samples, recipe)
 
-        rivals = _fit_rivals(setup, recipe, limits, ledger, observer, folder, side)
+        rivals_of = _fit_rivals(setup, recipe, limits, ledger, observer, folder, side)
         prepared = limits.plan(setup, n_test=n_test)
         del setup
         if budget is not None:
@@ -92,8 +95,7 @@ def run(
         if prepared.told:
             observer.on_plan(", ".join(prepared.told))
         setup, history = _train(prepared, recipe, limits, ledger, observer, folder)
-        if isinstance(rivals, Begun):
-            rivals = rivals.finish()
+        rivals = rivals_of()
 
         observer.on_stage("evaluating")
         return judge_training(setup, rivals, history, prepared, recipe, limits, ledger, test=test)
@@ -114,22 +116,32 @@ def _fit_rivals(
     observer: Observer,
     folder: RunFolder | None,
     side: SideProcess | None,
-) -> tuple[Rival, ...] | Begun:
+) -> Callable[[], tuple[Rival, ...]]:
     """Fit simpler candidates on the same folds, or begin to, beside the networks.
 
-    There are none where no row is left out.
+    Returns:
+        What hands them over, once the networks are trained; none where no row is left out.
     """
     names = limits.affordable_candidates(setup)
     if names:
-        observer.on_stage("fitting simpler models")
+        observer.on_stage(_FITTING)
     elif not setup.samples.split.validation.any():
-        return ()
+        return lambda: ()
     is_apt = _trains_on_one_thread(setup, recipe) and not setup.samples.encoder.text
     if side is not None and not (names and is_apt):
         side.close()  # it knows no texts, and would take a processor from the networks
         side = None
     begun = begin_rivals(setup, recipe, ledger, names=names, keeper=folder, side=side)
-    return begun if begun.side else begun.finish()
+    if begun.side is None:
+        rivals = begun.finish()
+        return lambda: rivals
+
+    def finish() -> tuple[Rival, ...]:
+        if not begun.is_at_hand():
+            observer.on_stage(_FITTING)
+        return begun.finish()
+
+    return finish
 
 
 def _trains_on_one_thread(setup: Setup, recipe: Recipe) -> bool:

@@ -10,9 +10,11 @@ to the end all the while. It says nothing to anybody else, and lets Ctrl-C pass.
 """
 
 import contextlib
+import io
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -22,7 +24,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 
-from assay.machine import free_bytes, n_processors, physical_bytes
+from assay.machine import free_bytes, n_processors
 from assay.state_file import State, packed, unpacked
 
 Send = Callable[[str, State], None]
@@ -30,14 +32,17 @@ Send = Callable[[str, State], None]
 _LENGTH_BYTES = 8
 _MOST_BYTES = 1 << 28  # of a piece
 _LEAST_BYTES = 1 << 30  # of memory; the process takes about 0.2 GB
-_LEAST_PATIENCE_S = 3.0
+_LEAST_PATIENCE_S, _MOST_PATIENCE_S = 3.0, 10.0
 _JOIN_S = 5.0
-# The same places to import from as here, and not the working directory, where anybody's
-# files lie; deaf to Ctrl-C before anything else.
+_WATCH_S = 1.0
+# Deaf to Ctrl-C before anything else. Then the same places to import from as here, and
+# none that depends on the working directory, where anybody's files lie; this very package,
+# of which another release may be installed.
 _BOOT = (
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
-    "import importlib; importlib.import_module(sys.argv[2]).main()\n"
+    "import assay.side_process as own; own.__file__ == sys.argv[2] or sys.exit(1)\n"
+    "import importlib; importlib.import_module(sys.argv[3]).main()\n"
 )
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
@@ -65,11 +70,12 @@ class SideProcess:
         """Begin a process that runs `main` of a module; None where there can be none."""
         if not _can_begin():
             return None
-        path = json.dumps([place for place in sys.path if isinstance(place, str)])
-        command = [sys.executable, "-P", "-c", _BOOT, path, module]
+        places = [place for place in sys.path if isinstance(place, str) and os.path.isabs(place)]
+        command = [*_interpreter(), "-c", _BOOT, json.dumps(places), __file__, module]
         try:
             process = subprocess.Popen(
                 command,
+                bufsize=0,  # or `close` would write what is left
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -78,7 +84,8 @@ class SideProcess:
             )
         except (OSError, ValueError, MemoryError, subprocess.SubprocessError):
             return None
-        return cls(process, cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout))
+        source = io.BufferedReader(cast(io.RawIOBase, process.stdout))
+        return cls(process, cast(BinaryIO, process.stdin), cast(BinaryIO, source))
 
     def give(self, arrays: Mapping[str, np.ndarray], document: Mapping[str, Any]) -> bool:
         """Hand over the work, once; return whether that could be begun.
@@ -100,23 +107,41 @@ class SideProcess:
     def read(self, name: str) -> State | None:
         """Return a piece of the outcome, or None where it does not come.
 
-        It is waited for as long again as there was time for it since the work was given.
+        It is waited for as long again as there was time for it since the work was given,
+        but not long: whoever asks could make it meanwhile. One that is given up is ended,
+        or it would take a processor from that.
         """
         if not self._until_s:
             now_s = time.monotonic()
-            self._until_s = now_s + max(now_s - self._given_s, _LEAST_PATIENCE_S)
+            patience_s = max(now_s - self._given_s, _LEAST_PATIENCE_S)
+            self._until_s = now_s + min(patience_s, _MOST_PATIENCE_S)
         while name not in self._found and not self._is_over:
-            try:
-                left_s = self._until_s - time.monotonic()
-                state = self._pieces.get(timeout=max(left_s, 0.0))
-            except queue.Empty:
-                state = None
-            if state is None:
-                self._is_over = True
-            else:
-                arrays, document = state
-                self._found[str(document.get("name"))] = arrays, document.get("document", {})
+            if not self._take(max(self._until_s - time.monotonic(), 0.0)):
+                self._end()
         return self._found.pop(name, None)
+
+    def has(self, name: str) -> bool:
+        """Whether a piece is there already."""
+        while not self._is_over and self._take(0.0):
+            pass
+        return name in self._found
+
+    def _take(self, timeout_s: float) -> bool:
+        """Take the next piece; return whether one came."""
+        try:
+            state = self._pieces.get(timeout=timeout_s)
+        except queue.Empty:
+            return False
+        if state is None:
+            self._end()
+            return False
+        arrays, document = state
+        self._found[str(document.get("name"))] = arrays, document.get("document", {})
+        return True
+
+    def _end(self) -> None:
+        self._is_over = True
+        self.process.kill()
 
     def close(self) -> None:
         """End the process; nothing of it is left. Once more does no harm."""
@@ -132,6 +157,8 @@ class SideProcess:
 
     def _converse(self, work: bytes) -> None:
         """Write the work and read all pieces; runs in a thread, for both may take a while."""
+        if hasattr(signal, "pthread_sigmask"):  # else it may end us where nobody reads
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
         try:
             _send(self._sink, work)
             while (piece := _receive(self._source)) is not None:
@@ -153,6 +180,8 @@ def serve(prepare: Callable[[], None], answer: Callable[[State, Send], None]) ->
     sys.stdout = sys.stderr  # what libraries print is no piece
     inbox: queue.SimpleQueue[State] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, inbox), daemon=True).start()
+    if os.name == "posix":
+        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     status = 1
     try:
         prepare()
@@ -174,14 +203,22 @@ def _listen(source: BinaryIO, inbox: "queue.SimpleQueue[State]") -> None:
         os._exit(1)
 
 
+def _watch(parent: int) -> None:
+    """End after the parent has, whose end a fork of it may hide from whoever listens."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os._exit(1)
+
+
 def _send_piece(sink: BinaryIO, name: str, state: State) -> None:
     arrays, document = state
     _send(sink, b"".join(packed(arrays, {"name": name, "document": document})))
 
 
 def _send(sink: BinaryIO, data: bytes) -> None:
-    sink.write(len(data).to_bytes(_LENGTH_BYTES, "little"))
-    sink.write(data)
+    rest = memoryview(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
+    while rest:  # a pipe takes a part
+        rest = rest[sink.write(rest) :]
     sink.flush()
 
 
@@ -201,4 +238,20 @@ def _can_begin() -> bool:
         return False  # a program with Python inside, which would begin anew as a whole
     if n_processors() < 2 or os.environ.get("OMP_NUM_THREADS") == "1":
         return False
-    return physical_bytes() >= _LEAST_BYTES and free_bytes() >= _LEAST_BYTES
+    return free_bytes() >= _LEAST_BYTES
+
+
+def _interpreter() -> list[str]:
+    """Return the command of a Python that runs no file at its start that this one did not.
+
+    It is deaf to the environment and to the person's own packages (-I): what came of these
+    is in `sys.path`.
+    """
+    command = [sys.executable, "-I", *(f"-W{option}" for option in sys.warnoptions)]
+    if sys.flags.no_site:
+        command.append("-S")
+    if sys.dont_write_bytecode:
+        command.append("-B")
+    if sys.pycache_prefix:
+        command += ["-X", f"pycache_prefix={sys.pycache_prefix}"]
+    return command

@@ -6,6 +6,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
+from assay.candidates import threads
 from assay.candidates.threads import load_learners, over_fits
 
 
@@ -15,6 +16,12 @@ def n_threads(request):
     torch.set_num_threads(request.param)
     yield request.param
     torch.set_num_threads(before)
+
+
+def test_what_is_loaded_is_not_loaded_again(monkeypatch):
+    load_learners()
+    monkeypatch.setattr(threads, "uncollected", None)  # it is not called
+    load_learners()
 
 
 def test_results_come_in_order(n_threads):

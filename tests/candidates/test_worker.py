@@ -1,5 +1,6 @@
 """Fits of another process are the fits: the same models, the same bytes of the file."""
 
+import os
 import subprocess
 import sys
 import warnings
@@ -7,6 +8,7 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
+import scipy.sparse
 
 import assay
 from assay import estimator, side_process
@@ -19,6 +21,7 @@ from assay.errors import InternalError
 from assay.ledger import Ledger
 from assay.side_process import SideProcess
 from assay.state_file import packed, unpacked
+from assay.training.history import Silent
 
 FEW = 8  # iterations of boosting
 
@@ -131,6 +134,7 @@ def beside(monkeypatch):
     """Let trainings of this process have another one beside them; return those begun."""
     monkeypatch.setattr(side_process, "_can_begin", lambda: True)
     monkeypatch.setattr(side_process, "_LEAST_PATIENCE_S", 60.0)
+    monkeypatch.setattr(side_process, "_MOST_PATIENCE_S", 60.0)
     begun = []
 
     def begin(cls, module, own=SideProcess.begin):
@@ -200,6 +204,96 @@ def test_only_small_tables_have_it(rng, tmp_path):
     assert [estimator._is_small(table) for table in columns] == [True, False]
     assert not estimator._is_small("postgresql://host/sales")
     assert not estimator._is_small(iter(()))
+
+
+class Lazy:
+    """Knows its rows, after hours."""
+
+    def __len__(self):
+        raise AssertionError("was worked out")
+
+
+MISTAKES = [
+    np.array(5.0),
+    np.zeros(3),
+    scipy.sparse.csr_matrix(np.eye(4)),
+    Lazy(),
+    None,
+    5,
+    {},
+    {"x": 1},
+    {"x": np.array(3.0)},
+    {"x": Lazy()},
+    "no\0path",
+    pl.LazyFrame({"x": [1]}),
+]
+
+
+@pytest.mark.parametrize("table", MISTAKES, ids=lambda table: type(table).__name__)
+@pytest.mark.attack
+def test_what_is_no_table_is_told_of_as_ever(table):
+    assert not estimator._is_small(table)
+    if not isinstance(table, Lazy | dict):
+        with pytest.raises(assay.UserError):
+            assay.train(table, "y")
+
+
+def test_every_table_at_hand_is_small(rng, tmp_path):
+    table = plain_table(rng)
+    rows, columns = table.rows(named=True), table.get_columns()
+    series = {column.name: column for column in columns}
+    arrays = {column.name: column.to_numpy() for column in columns}
+    tables = [table, table.to_pandas(), table.to_arrow(), rows, series, arrays, np.zeros((9, 2))]
+    assert all(map(estimator._is_small, tables))
+    assert not estimator._is_small(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_pipe_by_name_may_hold_anything(tmp_path):
+    os.mkfifo(tmp_path / "table.csv")
+    assert not estimator._is_small(tmp_path / "table.csv")
+
+
+class Stages(Silent):
+    """Notes them."""
+
+    def __init__(self):
+        self.names = []
+
+    def on_stage(self, name):
+        self.names.append(name)
+
+
+def stages_of(table):
+    """Return the stages from the networks on."""
+    observer = Stages()
+    assay.train(table, "y", options={**OPTIONS, **BRIEF}, observer=observer)
+    assert observer.names[2] == "fitting simpler models"
+    return observer.names[3:]
+
+
+def test_fits_that_are_waited_for_are_a_stage(rng, beside, monkeypatch):
+    table = plain_table(rng)
+
+    def wait(self, name):
+        self._found[name] = self.read(name)
+        return True
+
+    monkeypatch.setattr(SideProcess, "has", wait)
+    assert stages_of(table) == ["training", "evaluating"]
+    monkeypatch.setattr(SideProcess, "has", lambda self, name: bool(self.close()))
+    assert stages_of(table) == ["training", "fitting simpler models", "evaluating"]
+    assert len(beside) == 2
+
+
+def test_fits_are_at_hand_when_all_have_come(make, rng):
+    setup, recipe = make(plain_table(rng))
+    side = Aside()
+    side.has = side.pieces.__contains__
+    begun = begin_rivals(setup, recipe, Ledger(), max_iterations=FEW, side=side)
+    assert begun.is_at_hand()
+    side.pieces.pop("boosting")
+    assert not begun.is_at_hand()
 
 
 def test_texts_and_steps_of_many_threads_are_fitted_here(rng, beside):

@@ -89,6 +89,12 @@ def test_a_dict_of_values_is_one_row():
     assert read({"age": 31, "name": "Ann", "on": dt.date(2020, 1, 1)}).height == 1
 
 
+def test_an_array_without_dimensions_is_a_value():
+    assert read_frame({"a": np.array(3.0), "b": "x"}, Ledger()).frame.rows() == [(3.0, "x")]
+    with pytest.raises(UserError, match=r"column 'a' is array\(3.\), not a list"):
+        read_frame({"a": np.array(3.0), "b": [1]}, Ledger())
+
+
 def test_columns_of_unlike_length_are_named():
     with pytest.raises(UserError, match="column 'a' has 2 cells, column 'b' has 1"):
         read({"a": [1, 2], "b": [1]})

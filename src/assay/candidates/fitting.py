@@ -129,6 +129,11 @@ class Begun:
     keeper: "Keeper | None" = None
     side: SideProcess | None = None
 
+    def is_at_hand(self) -> bool:
+        """Whether the other process has made all fits, so that `finish` takes no time."""
+        side = self.side
+        return side is not None and all(side.has(name) for name in self.most_rows)
+
     def finish(self, on_stage: Callable[[str], None] | None = None) -> tuple[Rival, ...]:
         """Return the majority, then the others, the simplest first.
 

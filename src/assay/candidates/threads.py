@@ -8,13 +8,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from assay.machine import uncollected
+from assay.collector import uncollected
 
 T = TypeVar("T")
+
+_LEARNERS = {"sklearn.ensemble", "sklearn.linear_model"}
 
 
 def load_learners() -> None:
     """Import what fits are made with, before `over_fits` looks for its libraries."""
+    if sys.modules.keys() >= _LEARNERS:
+        return
     with uncollected():
         import sklearn.ensemble
         import sklearn.linear_model  # noqa: F401
@@ -25,8 +29,8 @@ def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
 
     scikit-learn's loops run on one thread each: shared by several, sums of gradients are
     rounded in another way for each number of threads. The fits share the processor
-    instead, on as many threads as PyTorch has; where
-    it is not loaded, it trains in another process, beside which one thread is left.
+    instead, on as many threads as PyTorch has. Where it is not loaded, this is the process
+    beside a training, which takes one thread.
     """
     libraries = _libraries(len(sys.modules))  # `work` may load no further ones
 

@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from assay.collector import keep_imports
+
 DONE, BUG, MISUSE, INTERRUPTED = 0, 1, 2, 130
 _LONGEST_LINE = 4_000  # a name of a column may fill a book
 
@@ -30,7 +32,7 @@ def main(args: Sequence[str] | None = None) -> int:
         0
     """
     if args is None:
-        gc.freeze()  # what is imported stays, see `machine.uncollected`
+        keep_imports()
     try:
         return _run(args)
     except KeyboardInterrupt:  # again, while the first was told

@@ -151,7 +151,7 @@ def _columns_of(source: Mapping[Any, Any]) -> dict[str, Sequence[Any]]:
     is_row = bool(source) and all(_is_scalar(value) for value in source.values())
     for name, values in source.items():
         if is_row:
-            columns[str(name)] = [values]
+            columns[str(name)] = [values.item() if isinstance(values, np.ndarray) else values]
         elif _is_scalar(values):
             raise UserError(
                 f"column {name!r} is {values!r:.60}, not a list", where="dict", fix=_ACCEPTED
@@ -249,4 +249,5 @@ def _check_names(names: Sequence[object], where: str) -> None:
 
 
 def _is_scalar(value: object) -> bool:
-    return isinstance(value, str | bytes) or not hasattr(value, "__iter__")
+    is_iterable = hasattr(value, "__iter__") and getattr(value, "ndim", 1) != 0
+    return isinstance(value, str | bytes) or not is_iterable
