@@ -6,6 +6,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +217,16 @@ PARENT = """
 """
 
 
+@contextmanager
+def family(program: str) -> Iterator[tuple["subprocess.Popen[bytes]", psutil.Process]]:
+    """Run a program that prints the number of the process it begins; yield both."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as parent:
+        assert parent.stdout is not None
+        yield parent, psutil.Process(int(parent.stdout.readline()))
+
+
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 @pytest.mark.parametrize(
     ("how", "is_given"), [("SIGKILL", False), ("SIGKILL", True), ("SIGINT", True)]
@@ -224,11 +236,7 @@ def test_it_ends_with_the_one_that_began_it(tmp_path: Path, how, is_given):
     text = textwrap.dedent(PROGRAM).format(prepare="pass", answer="time.sleep(99)")
     (tmp_path / "program.py").write_text(text)
     program = textwrap.dedent(PARENT).format(folder=str(tmp_path), is_given=is_given)
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as parent:
-        assert parent.stdout is not None
-        child = psutil.Process(int(parent.stdout.readline()))
+    with family(program) as (parent, child):
         parent.send_signal(getattr(signal, how))
         parent.wait()
     assert psutil.wait_procs([child], timeout=GIVEN_UP_S)[1] == []
@@ -245,11 +253,7 @@ def test_a_fork_of_the_parent_does_not_keep_it(tmp_path):
     text = textwrap.dedent(PROGRAM).format(prepare="time.sleep(99)", answer="pass")
     (tmp_path / "program.py").write_text(text)
     program = textwrap.dedent(FORKED).format(folder=str(tmp_path), is_given=False)
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as parent:
-        assert parent.stdout is not None
-        child = psutil.Process(int(parent.stdout.readline()))
+    with family(program) as (parent, child):
         while not (forks := set(psutil.Process(parent.pid).children()) - {child}):
             time.sleep(0.01)
         while child.num_threads() < 3:  # it listens and watches

@@ -81,17 +81,21 @@ class Muon:
         if int(self._n_steps) % EVERY:
             return
         for group, momenta in zip(self._own, self._momenta, strict=True):
+            rate = EVERY * group["lr"]
             decay = group["decay_now"] if "decay_now" in group else group["weight_decay"]
             for parameter, momentum in zip(group["params"], momenta, strict=True):
-                shape = parameter.shape[1:]
-                size = EVERY * _SIZE * math.sqrt(max(shape))
-                per_part = max(_MOST_NUMBERS // max(math.prod(shape), 1), 1)
-                parts = zip(
-                    torch.split(parameter, per_part), torch.split(momentum, per_part), strict=True
-                )
-                for own, moved in parts:
-                    own.mul_(1.0 - EVERY * group["lr"] * decay)
-                    own.sub_(orthogonalised(moved) * (size * group["lr"]))
+                parameter.mul_(1.0 - rate * decay)
+                _move(parameter, momentum, rate)
+
+
+def _move(parameter: Tensor, momentum: Tensor, rate: float | Tensor) -> None:
+    """Move a parameter (K, F, D) against its momentum, some members at once."""
+    shape = parameter.shape[1:]
+    size = rate * (_SIZE * math.sqrt(max(shape)))
+    per_part = max(_MOST_NUMBERS // max(math.prod(shape), 1), 1)
+    parts = zip(torch.split(parameter, per_part), torch.split(momentum, per_part), strict=True)
+    for own, moved in parts:
+        own.sub_(orthogonalised(moved) * size)
 
 
 def orthogonalised(x: Tensor) -> Tensor:
