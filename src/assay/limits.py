@@ -11,7 +11,7 @@ import torch
 
 from assay.amounts import duration_text, size_text
 from assay.candidates import NAMES, measure_seconds
-from assay.candidates.boosting import MOST_CLASSES
+from assay.candidates.growth import MOST_CLASSES
 from assay.candidates.needs import CandidateNeeds
 from assay.evaluate.population import LEARNT_ROWS
 from assay.ledger import Ledger

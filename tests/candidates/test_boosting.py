@@ -1,12 +1,16 @@
 """Boosting keeps the iterations that serve the other folds, and exactly those trees."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from assay.candidates import boosting
-from assay.candidates.boosting import choose_iterations, fit_boosting, growth, tree_seconds
+from assay.candidates import boosting, growth
+from assay.candidates.boosting import choose_iterations, fit_boosting
 from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
+from assay.candidates.growth import growth_of, most_rows, n_iterations, tree_seconds
 
 
 def fitted(setup, **options):
@@ -39,7 +43,8 @@ def test_the_trees_kept_are_those_of_a_fit_of_just_as_many(make, monkeypatch):
         found, training, folds = fitted(setup)
         assert found.n_iterations == [wanted] * 3
         rows = folds.train[0]
-        whole = boosting._Plan(training, folds, 0, 10**6, 12)._booster()
+        own = growth_of(folds.largest, 2)
+        whole = boosting._Plan.of(own, training, folds, 0, 10**6, 12)._booster()
         names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
         names = (*names, "max_features", "max_bins", "random_state")
         options = {name: getattr(whole, name) for name in names}
@@ -53,21 +58,75 @@ def test_the_trees_kept_are_those_of_a_fit_of_just_as_many(make, monkeypatch):
 def test_iterations_shrink_where_a_table_is_costly(make, monkeypatch):
     setup, _ = make()
     _, training, folds = fitted(setup)
-    assert boosting.n_iterations(training, folds, 10**6) == 1000
+    own = growth_of(folds.largest, 2)
+    assert n_iterations(own, training, folds, 10**6) == 1000
     most_s = 8.0 + 5e-3 * folds.largest
-    monkeypatch.setattr(boosting, "tree_seconds", lambda *_: most_s / (folds.n_fits * 50.5))
-    assert boosting.n_iterations(training, folds, 10**6) == 50
-    monkeypatch.setattr(boosting, "tree_seconds", lambda *_: 100.0)
-    assert boosting.n_iterations(training, folds, 10**6) == 30
+    monkeypatch.setattr(growth, "tree_seconds", lambda *_: most_s / (folds.n_fits * 50.5))
+    assert n_iterations(own, training, folds, 10**6) == 50
+    monkeypatch.setattr(growth, "tree_seconds", lambda *_: 100.0)
+    assert n_iterations(own, training, folds, 10**6) == 30
 
 
 def test_trees_grow_with_the_rows():
     sizes = (100, 2_000, 2_001, 20_000, 20_001)
-    assert [growth(n).n_leaves for n in sizes] == [8, 8, 32, 32, 63]
-    assert tree_seconds(20_000, 10) < tree_seconds(20_000, 100)
-    assert boosting.most_rows(10) == 200_000
-    assert boosting.most_rows(1_000) == 20_000
-    assert boosting.most_rows(10**6) == 10_000
+    assert [growth_of(n, 3).n_leaves for n in sizes] == [8, 8, 32, 32, 63]
+    assert [growth_of(n, 2).most_leaves for n in sizes] == [8, 8, 63, 63, 127]
+    assert [growth_of(n, 3).most_leaves for n in sizes] == [8, 8, 32, 32, 63]
+    own = growth_of(20_000, 2)
+    assert tree_seconds(own, 20_000, 10) < tree_seconds(own, 20_000, 100)
+    assert most_rows(10) == 200_000
+    assert most_rows(1_000) == 20_000
+    assert most_rows(10**6) == 10_000
+
+
+class Plan:
+    """Fits whose loss falls to `least` at iteration `best`, and rises from there."""
+
+    def __init__(self, least, best):
+        self.least, self.best = least, best
+
+    def fit(self, fit_idx):
+        return self, self.least + np.abs(np.arange(2 * self.best + 1) - self.best) / 1000
+
+
+@pytest.mark.parametrize(
+    ("losses_and_iterations", "chosen"),
+    [
+        ([(0.5, 199), (0.1, 300), (0.1, 300)], 0),  # boosting ends soon: nothing else is tried
+        ([(0.5, 200), (0.498, 300), (0.1, 300)], 0),  # hardly better: the next is not tried
+        ([(0.5, 200), (0.4, 300), (0.41, 300)], 1),
+        ([(0.5, 200), (0.4, 300), (0.3, 100)], 2),
+        ([(0.5, 200), (0.4, 150), (0.3, 100)], 1),  # the bolder one ends soon
+    ],
+)
+def test_trees_are_bolder_where_boosting_goes_on_and_that_helps(losses_and_iterations, chosen):
+    plans = [Plan(*each) for each in losses_and_iterations]
+    found, fits = boosting._choose_plan(plans, 2)
+    assert plans.index(found) == chosen
+    assert [booster for booster, _ in fits] == [found, found]
+
+
+def test_without_validation_the_usual_trees_grow():
+    plans = [Plan(0.5, 300), Plan(0.1, 300)]
+    for plan in plans:
+        plan.fit = lambda _: (None, np.zeros(0))
+    assert boosting._choose_plan(plans, 2)[0] is plans[0]
+
+
+def test_bolder_trees_are_those_of_all_fits(make, monkeypatch):
+    setup, _ = make()
+    usual, _, folds = fitted(setup, max_iterations=None)
+    own = replace(growth_of(folds.largest, 2), bolder=((1.0, 2),))
+    monkeypatch.setattr(boosting, "growth_of", lambda *_: own)
+    monkeypatch.setattr(boosting, "_MANY_ITERATIONS", 0)
+    monkeypatch.setattr(boosting, "_GAIN", -1e9)  # any step is a gain
+    found, *_ = fitted(setup, max_iterations=None)
+    assert max(map(largest_tree, found.fits)) == 3  # a split and its leaves
+    assert min(map(largest_tree, usual.fits)) > 3
+
+
+def largest_tree(fit):
+    return max(len(nodes) for trees in fit.grown.rounds for nodes in trees)
 
 
 def test_threads_make_no_difference(make, monkeypatch):

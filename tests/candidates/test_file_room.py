@@ -10,8 +10,8 @@ import pytest
 import assay
 from assay import file_bounds
 from assay.candidates import file_room
-from assay.candidates.boosting import most_trees
 from assay.candidates.file_room import check_file_room, most_texts
+from assay.candidates.growth import most_trees
 from assay.errors import UserError
 from assay.file_bounds import count_values
 from assay.ledger import Ledger

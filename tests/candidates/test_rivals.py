@@ -7,7 +7,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.candidates import NAMES, Rival, blend, boosting, fit_rivals, logistic, measure_seconds
+from assay.candidates import (
+    NAMES,
+    Rival,
+    blend,
+    boosting,
+    fit_rivals,
+    growth,
+    logistic,
+    measure_seconds,
+)
 from assay.encode.arrays import Arrays
 from assay.errors import InternalError
 from assay.ledger import Ledger
@@ -149,7 +158,7 @@ def test_weights_of_rows_and_classes_are_heeded(make, fixed, name):
 
 
 def test_a_part_of_many_rows_is_told(make, monkeypatch):
-    monkeypatch.setattr(boosting, "MAX_ROWS", 50)
+    monkeypatch.setattr(growth, "MAX_ROWS", 50)
     setup, recipe = make()
     ledger = Ledger()
     found = fit_rivals(setup, recipe, ledger, max_iterations=FEW)

@@ -14,6 +14,7 @@ import numpy as np
 from assay.candidates.features import Features, TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.grown import Grown
+from assay.candidates.growth import LARGEST_RATE, Growth, growth_of, n_bins, n_iterations
 from assay.candidates.proba import add_log_proba, log_proba_of
 from assay.candidates.threads import load_learners, over_fits
 from assay.candidates.trees import Tree, add_trees
@@ -22,55 +23,12 @@ from assay.encode.arrays import Arrays
 from assay.nn.graph import GraphBuilder
 from assay.training.selection import losses_of_others
 
-MAX_ROWS = 200_000
-MAX_CELLS = 20_000_000  # rows x columns; scikit-learn makes float64 of them
-_LEAST_ROWS = 10_000  # that a wide table is cut to
-
-# Against scikit-learn's defaults (31 leaves, no penalty, all columns) the log loss of five
-# tables of 768 to 6,497 rows is 2 to 10 % lower. Of 45,000 rows, 63 leaves say 11 % more than
-# 31 where boosting would go on for 1,000 iterations, and as much where it would not.
-_LARGEST_RATE = 0.3  # where few iterations are allowed
-_OPTIONS = {"min_samples_leaf": 10, "l2_regularization": 3.0}
-_FEW_ROWS, _FEW_BINS, _BINS = 3_000, 64, 255  # few: as good, wide tables a third less time
-_MOST_ITERATIONS = 1_000
-_LEAST_ITERATIONS = 30
+_First = tuple[Any, np.ndarray]  # a fitted booster, its validation losses
 MOST_VALIDATED = 50_000  # rows that iterations or a penalty are chosen by
-MOST_CLASSES = 100  # with more, trees would take longer than all else and fill the file
-_MOST_TREES = 20_000  # of all fits; one takes about 1 kB in the model file
-_LEAST_S, _ROW_S, _MOST_S = 8.0, 5e-3, 150.0  # that all fits may take by `tree_seconds`
+_OPTIONS = {"min_samples_leaf": 10, "l2_regularization": 3.0}
 _SEED = 4_201
-
-
-@dataclass(frozen=True)
-class Growth:
-    """How trees grow for so many training rows.
-
-    Attributes:
-        most_rows: Up to which it holds, for a fit.
-        n_leaves: Of a tree, at the most.
-        columns: Share that each split may choose from.
-        rate: Learning rate for two classes.
-        multiclass_rate: For more, where every iteration grows a tree for each.
-        patience: Iterations after the best one.
-        enough: Iterations where no row is left out to choose by.
-    """
-
-    most_rows: float
-    n_leaves: int
-    columns: float
-    rate: float = 0.1
-    multiclass_rate: float = 0.15  # the same loss on three tables as 0.1, in 20 to 35 % less time
-    patience: int = 15
-    enough: int = 100
-
-
-# In the middle, larger trees of fewer columns learn slower: they take twice the time of trees
-# of 16 leaves and half of the columns, and the blend's log loss is 0.2 to 0.4 % lower.
-_GROWTHS = (
-    Growth(2_000, 8, 0.5),
-    Growth(20_000, 32, 0.3, rate=0.07, multiclass_rate=0.1, patience=20, enough=150),
-    Growth(np.inf, 63, 0.5),
-)
+_MANY_ITERATIONS = 200  # that tell of trees which are too small
+_GAIN = 0.005  # share of the loss that bolder trees have to save
 
 
 @dataclass(frozen=True)
@@ -173,8 +131,14 @@ def fit_boosting(
         max_iterations: Of each fit; by default what the size of the table allows.
     """
     load_learners()
-    plan = _Plan(training, folds, seed, most_rows, max_iterations)
-    first = over_fits(plan.fit, folds.n_fits)
+    own = growth_of(min(folds.largest, most_rows), folds.n_classes)
+    growths = [own, *own.steps()] if max_iterations is None else [own]
+    plans = [
+        _Plan.of(growth, training, folds, seed, most_rows, max_iterations) for growth in growths
+    ]
+    plan, first = _choose_plan(plans, min(own.n_trying, folds.n_fits))
+    n_tried = len(first)
+    first += over_fits(lambda idx: plan.fit(n_tried + idx), folds.n_fits - n_tried)
     n_kept = choose_iterations([curve for _, curve in first], folds.repeat)
     n_kept = np.where(n_kept < 0, plan.n_blind, n_kept)
     fits = over_fits(lambda idx: plan.bring_to(first[idx][0], idx, int(n_kept[idx])), folds.n_fits)
@@ -197,39 +161,97 @@ def choose_iterations(curves: list[np.ndarray], repeat: tuple[int, ...]) -> np.n
         >>> choose_iterations(curves, (0, 0)).tolist()
         [2, 1]
     """
-    longest = max(len(curve) for curve in curves)
-    if not longest:
+    losses = _by_iteration(curves)
+    if not len(losses):
         return np.full(len(curves), -1)
-    losses = np.full((longest, len(curves)), np.nan)
-    for idx, curve in enumerate(curves):
-        if len(curve):
-            losses[:, idx] = np.pad(curve, (0, longest - len(curve)), mode="edge")
     judged = losses_of_others(losses, repeat)
     chosen: np.ndarray = np.where(np.isfinite(judged).any(axis=0), judged.argmin(axis=0), -1)
     return chosen
 
 
-class _Plan:
-    """How each fit is made."""
+def _by_iteration(curves: list[np.ndarray]) -> np.ndarray:
+    """Return losses of all fits, (iterations, M): NaN for those without validation."""
+    longest = max(len(curve) for curve in curves)
+    losses = np.full((longest, len(curves)), np.nan)
+    for idx, curve in enumerate(curves):
+        if len(curve):
+            losses[:, idx] = np.pad(curve, (0, longest - len(curve)), mode="edge")
+    return losses
 
-    def __init__(
-        self,
+
+def _choose_plan(plans: list["_Plan"], n_fits: int) -> tuple["_Plan", list[_First]]:
+    """Take the next plan as long as that helps and boosting goes on for long.
+
+    The rows that choose are among those that judge: one of three plans by the losses of
+    hundreds of rows, which flatters a score by far less than the width of its interval.
+
+    Args:
+        plans: The usual one, and bolder ones.
+        n_fits: The first fits, which try them.
+
+    Returns:
+        The plan to follow, and its first fits.
+    """
+    chosen, fits, losses = _try(plans[0], n_fits)
+    for plan in plans[1:]:
+        if not len(losses) or losses.argmin() < _MANY_ITERATIONS:
+            break
+        tried = _try(plan, n_fits)
+        if not tried[2].min() < (1.0 - _GAIN) * losses.min():
+            break
+        chosen, fits, losses = tried
+    return chosen, fits
+
+
+def _try(plan: "_Plan", n_fits: int) -> tuple["_Plan", list[_First], np.ndarray]:
+    """Return the first fits of a plan and their mean loss after each iteration."""
+    fits = over_fits(plan.fit, n_fits)
+    return plan, fits, _by_iteration([curve for _, curve in fits]).mean(axis=1)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How each fit is made.
+
+    Attributes:
+        growth: Of trees.
+        training: Features of training rows.
+        folds: Who is fitted on what.
+        seed: Of the columns that a split may choose from.
+        most_rows: Each fit learns from a random part of more.
+        max_iterations: Of each fit, at the most.
+    """
+
+    growth: Growth
+    training: TrainingFeatures
+    folds: Folds
+    seed: int
+    most_rows: int
+    max_iterations: int
+
+    @classmethod
+    def of(
+        cls,
+        growth: Growth,
         training: TrainingFeatures,
         folds: Folds,
         seed: int,
         most_rows: int,
         max_iterations: int | None,
-    ) -> None:
-        self._training, self._folds, self._most_rows = training, folds, most_rows
-        self._seed = int(np.random.default_rng([seed, _SEED]).integers(2**31))
-        n_rows = min(folds.largest, most_rows)
-        self._growth, self._bins = growth(n_rows), n_bins(n_rows)
-        self.n_iterations = n_iterations(training, folds, most_rows)
+    ) -> "_Plan":
+        """Plan fits of at most `max_iterations`, or of what the size of the table allows."""
+        own_seed = int(np.random.default_rng([seed, _SEED]).integers(2**31))
+        allowed = n_iterations(growth, training, folds, most_rows)
         if max_iterations is not None:
-            self.n_iterations = min(self.n_iterations, max_iterations)
-        self.n_blind = min(self._growth.enough, self.n_iterations)
+            allowed = min(allowed, max_iterations)
+        return cls(growth, training, folds, own_seed, most_rows, allowed)
 
-    def fit(self, fit_idx: int) -> tuple[Any, np.ndarray]:
+    @property
+    def n_blind(self) -> int:
+        """Iterations of a fit without validation."""
+        return min(self.growth.enough, self.max_iterations)
+
+    def fit(self, fit_idx: int) -> _First:
         """Return a fitted booster and its validation loss after 0, 1, ... iterations, or ().
 
         The booster is None where there is one class only.
@@ -260,36 +282,36 @@ class _Plan:
         return BoostedFit(Grown.of(booster), is_met, n_rows)
 
     def _is_met(self, fit_idx: int) -> np.ndarray:
-        folds = self._folds
+        folds = self.folds
         is_met: np.ndarray = (
             np.bincount(folds.y[self._rows(fit_idx)], minlength=folds.n_classes) > 0
         )
         return is_met
 
     def _rows(self, fit_idx: int) -> np.ndarray:
-        return self._folds.rows(fit_idx, self._most_rows)
+        return self.folds.rows(fit_idx, self.most_rows)
 
     def _booster(self) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        own = self._growth
-        rate = own.rate if self._folds.n_classes == 2 else own.multiclass_rate
+        own = self.growth
+        rate = own.rate if self.folds.n_classes == 2 else own.multiclass_rate
         return HistGradientBoostingClassifier(
-            learning_rate=min(rate * own.enough / self.n_blind, _LARGEST_RATE),
-            max_iter=self.n_iterations,
+            learning_rate=min(rate * own.enough / self.n_blind, LARGEST_RATE),
+            max_iter=self.max_iterations,
             max_leaf_nodes=own.n_leaves,
             max_features=own.columns,
-            max_bins=self._bins,
+            max_bins=n_bins(min(self.folds.largest, self.most_rows)),
             scoring="loss",
             early_stopping=False,
             n_iter_no_change=own.patience,
-            random_state=self._seed,
+            random_state=self.seed,
             **_OPTIONS,
         )
 
     def _learn(self, booster: Any, fit_idx: int, **validation: Any) -> None:
-        rows, folds = self._rows(fit_idx), self._folds
-        x, weight = self._training.of(rows, fit_idx), folds.weights(fit_idx, rows)
+        rows, folds = self._rows(fit_idx), self.folds
+        x, weight = self.training.of(rows, fit_idx), folds.weights(fit_idx, rows)
         x[:, np.isnan(x).all(axis=0)] = 0.0  # scikit-learn cannot bin a column without numbers
         booster.fit(x, folds.y[rows], sample_weight=weight, **validation)
 
@@ -297,7 +319,7 @@ class _Plan:
         self, fit_idx: int, is_met: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return the rows to validate on: those of known classes that have a weight."""
-        folds = self._folds
+        folds = self.folds
         rows = folds.judged(fit_idx)
         rows = rows[sample_rows(len(rows), MOST_VALIDATED)]
         rows = rows[is_met[folds.y[rows]]]
@@ -306,44 +328,4 @@ class _Plan:
             rows = rows[folds.weight[rows] > 0.0]
             weight = folds.weight[rows].astype(np.float64)
             weight /= weight.max(initial=1e-300)
-        return self._training.left_out(rows, fit_idx), folds.y[rows], weight
-
-
-def n_iterations(training: TrainingFeatures, folds: Folds, most_rows: int) -> int:
-    """Return how many iterations a fit may have: fewer for many columns, classes, rows."""
-    n_trees = 1 if folds.n_classes == 2 else folds.n_classes
-    tree_s = tree_seconds(min(folds.largest, most_rows), training.features.n_columns)
-    most_s = min(_LEAST_S + _ROW_S * folds.largest, _MOST_S)
-    affordable = min(int(most_s / tree_s), _MOST_TREES) // (folds.n_fits * n_trees)
-    return min(max(affordable, _LEAST_ITERATIONS), _MOST_ITERATIONS)
-
-
-def most_trees(n_fits: int, n_classes: int) -> int:
-    """Return how many trees all fits may have together, whatever the table."""
-    n_each = n_fits * (1 if n_classes == 2 else n_classes)
-    return min(max(_MOST_TREES, _LEAST_ITERATIONS * n_each), _MOST_ITERATIONS * n_each)
-
-
-def growth(n_rows: int) -> Growth:
-    """Return how trees grow for `n_rows` training rows of a fit."""
-    return next(growth for growth in _GROWTHS if n_rows <= growth.most_rows)
-
-
-def n_bins(n_rows: int) -> int:
-    """Return how many bins a number has for `n_rows` training rows of a fit."""
-    return _FEW_BINS if n_rows <= _FEW_ROWS else _BINS
-
-
-def tree_seconds(n_rows: int, n_columns: int) -> float:
-    """Return about how long a tree takes to grow, on one core.
-
-    Measured on seven tables of 600 to 15,000 rows and 8 to 57 columns: right within a
-    factor of two.
-    """
-    cells = growth(n_rows).n_leaves * min(n_rows, n_bins(n_rows))
-    return 3e-4 + n_columns * (8e-9 * cells + 3e-9 * n_rows)
-
-
-def most_rows(n_columns: int) -> int:
-    """Return how many rows a fit learns from at the most."""
-    return min(MAX_ROWS, max(MAX_CELLS // max(n_columns, 1), _LEAST_ROWS))
+        return self.training.left_out(rows, fit_idx), folds.y[rows], weight

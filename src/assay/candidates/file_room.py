@@ -8,8 +8,8 @@ no training can exceed: see docs/model-file.md.
 from itertools import pairwise
 
 from assay.amounts import size_text
-from assay.candidates.boosting import MOST_CLASSES, growth, most_trees
 from assay.candidates.features import MAX_PLAIN_LEVELS
+from assay.candidates.growth import MOST_CLASSES, growth_of, most_trees
 from assay.candidates.inputs import MAX_HOT_LEVELS
 from assay.encode.features import CategoricalFeature, list_names
 from assay.encode.table_encoder import TableEncoder
@@ -213,7 +213,7 @@ def _core_bytes(
         parts["simpler models"] = n_fits * n_bytes
         parts["texts"] += n_fits * texts
         if "boosting" in names and (n_classes <= MOST_CLASSES or prefer == "boosting"):
-            n_leaves = growth(samples.arrays.n_rows).n_leaves
+            n_leaves = growth_of(samples.arrays.n_rows, n_classes).most_leaves
             parts["trees"] = most_trees(n_fits, n_classes) * n_leaves * _LEAF_BYTES
     return parts
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.candidates import boosting
 from assay.candidates.folds import Folds
+from assay.candidates.growth import growth_of, n_iterations
 from assay.candidates.kept import state_of_fits
 from assay.candidates.rivals import Fits, Majority, Rival
 from assay.candidates.threads import load_learners
@@ -188,14 +188,16 @@ def measure_seconds(
     seconds: dict[str, float] = {}
     for name in (name for name in NAMES if name in names):
         most = min(folds.largest, work.most_rows(name))
-        few = min(_MEASURED_ROWS, most)
+        few, n_fits = min(_MEASURED_ROWS, most), folds.n_fits
         fit_s = _seconds(work, name, few, 1, clock)
         if name == "boosting":
             more_s = _seconds(work, name, few, 1 + _MEASURED_ITERATIONS, clock)
             n_typical = _FEW_ITERATIONS if most <= _FEW_ROWS else _MANY_ITERATIONS
-            n_iterations = min(boosting.n_iterations(work.training, folds, most), n_typical)
-            fit_s += max(more_s - fit_s, 0.0) / _MEASURED_ITERATIONS * n_iterations
-        seconds[name] = fit_s * folds.n_fits * most / few
+            growth = growth_of(most, folds.n_classes)
+            n_fits += growth.n_trying if growth.bolder else 0
+            n_likely = min(n_iterations(growth, work.training, folds, most), n_typical)
+            fit_s += max(more_s - fit_s, 0.0) / _MEASURED_ITERATIONS * n_likely
+        seconds[name] = fit_s * n_fits * most / few
     return seconds
 
 

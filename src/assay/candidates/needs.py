@@ -8,8 +8,8 @@ fit, question and part of the rows.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.candidates.boosting import MAX_CELLS
 from assay.candidates.features import MAX_PLAIN_LEVELS
+from assay.candidates.growth import MAX_CELLS
 from assay.encode.target import class_codes
 from assay.nn.parts import MAX_PARTS
 from assay.samples import Samples

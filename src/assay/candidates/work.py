@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.candidates import boosting, logistic
+from assay.candidates import boosting, growth, logistic
 from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.kept import fits_of_state
@@ -45,7 +45,7 @@ class Work:
         """Return how many rows a fit of this name learns from at the most."""
         features = self.training.features
         if name == "boosting":
-            return boosting.most_rows(features.n_columns)
+            return growth.most_rows(features.n_columns)
         return logistic.most_rows(logistic.n_inputs(features, self.training.n_levels))
 
     def fit(self, name: str, *, most_rows: int, max_iterations: int | None) -> Fits:
