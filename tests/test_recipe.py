@@ -134,11 +134,26 @@ def test_the_constructor_tells_as_from_dict_does():
         ({"split": {"validation_share": 0.1}}, "validation_share = 0.1 needs split.folds = 0"),
         ({"train": {"nesterov": True, "momentum": 0.9}}, "nesterov needs optimizer = 'sgd'"),
         ({"train": {"nesterov": True, "optimizer": "sgd"}}, "and momentum above 0"),
+        ({"train": {"momentum": 0.9}}, "momentum = 0.9 needs optimizer = 'sgd' or 'rmsprop'"),
+        ({"train": {"momentum": 0.9, "optimizer": "adam"}}, "needs optimizer = 'sgd' or"),
+        ({"train": {"keep": "last", "patience": 3}}, "patience = 3 needs keep = 'best'"),
+        ({"model": {"candidates": ["logistic", "logistic"]}}, "names one twice"),
+        ({"train": {"device": ""}}, "device = '' names none"),
+        ({"train": {"memory": 1.5}}, r"train\.memory: '1\.5' is less than 1 MB"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(data, message):
     with pytest.raises(UserError, match=message):
         Recipe.from_dict(data)
+
+
+def test_a_stored_recipe_may_hold_options_that_did_nothing():
+    data = {"train": {"momentum": 0.9}, "model": {"candidates": ["logistic", "logistic"]}}
+    stored = Recipe.from_dict(data, is_stored=True)
+    changed = stored.with_options({"predict.invalid": "missing"}, is_stored=True)
+    assert (changed.train.momentum, changed.predict.invalid) == (0.9, "missing")
+    with pytest.raises(UserError, match=r"twice|needs optimizer"):
+        stored.with_options({"predict.invalid": "missing"})
 
 
 def test_options_that_need_each_other_may_be_set_in_one_call():
@@ -239,3 +254,12 @@ def test_what_was_chosen_holds_for_any_number_of_rows():
 
 def test_folds_by_time_are_not_repeated():
     assert Recipe.from_dict({"split": {"time": "day"}}).split.n_repeats(100) == 1
+
+
+def test_shares_to_expect_need_the_shares_of_the_table():
+    options = {"train": {"class_weight": "balanced"}, "decide": {"priors": {"yes": 0.1}}}
+    with pytest.raises(UserError, match=r"set evaluate\.calibration = 'vector', or one alone"):
+        Recipe.from_dict(options)
+    calibrated = Recipe.from_dict({**options, "evaluate": {"calibration": "vector"}})
+    assert calibrated.decide.priors == {"yes": 0.1}
+    assert Recipe.from_dict(options, is_stored=True).decide.priors == {"yes": 0.1}

@@ -1,6 +1,12 @@
-"""Amounts with units as a person writes them: "90s" and "4G" in, numbers out."""
+"""Amounts with units as a person writes them: "90s" and "4G" in, numbers out.
+
+`TimeText`, `SizeText` and `MemoryText` are types of options: text, empty for none.
+"""
 
 import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _UNIT = r"(seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d)"
@@ -11,6 +17,7 @@ _TIME = re.compile(f"(?:{_PART.pattern})+")  # each unit required: no number has
 _LONGEST_S = 1e12  # 30,000 years
 _LARGEST_BYTES = 2.0**63  # beyond what a file or an address can count
 _SIZE = re.compile(rf"{_NUMBER}\s*([kmgt]?)(i?)b?")
+_LEAST_MEMORY = 1_000_000  # bytes: a smaller budget lacks its unit
 _QUOTED = 40  # letters
 _THOUSANDS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -108,6 +115,37 @@ def duration_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def _as_text(value: Any) -> Any:
+    """Let a plain number stand for itself: 90 is "90"."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return str(value) if is_number else value
+
+
+def _checked_time(text: str) -> str:
+    if text:
+        parse_duration(text)
+    return text
+
+
+def _checked_size(text: str) -> str:
+    if text:
+        parse_size(text)
+    return text
+
+
+def _checked_memory(text: str) -> str:
+    if text and parse_size(text) < _LEAST_MEMORY:
+        raise ValueError(f"{_cut(text)!r} is less than 1 MB; give a size such as 500M, 4G or 2GiB")
+    return text
+
+
 def _cut(text: str) -> str:
     """Return what of a text is quoted in an error of one line."""
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
+
+
+TimeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_time)]
+SizeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_size)]
+MemoryText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_memory)]

@@ -47,7 +47,7 @@ def row_flags(raw: Table, predictor: Predictor, reference: Reference) -> list[li
         UserError: A column is missing.
     """
     flags: list[list[str]] = [[] for _ in range(raw.n_rows)]
-    lenient = predictor.recipe.with_options({"predict.invalid": "missing"})
+    lenient = predictor.recipe.with_options({"predict.invalid": "missing"}, is_stored=True)
     with silently():  # predicting tells what was lost
         cast = predictor.preparation.cast(raw, lenient, is_training=False)
     listed = {feature.column: feature.levels for feature in predictor.encoder.categorical}

@@ -352,7 +352,7 @@ class Model:
 
     def _with_options(self, options: Mapping[str, Any]) -> "Model":
         predictor = self._contents.predictor
-        changed = replace(predictor, recipe=predictor.recipe.with_options(options))
+        changed = replace(predictor, recipe=predictor.recipe.with_options(options, is_stored=True))
         return Model(replace(self._contents, predictor=changed))
 
     def _reference(self) -> Reference:

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     model_validator,
 )
 
-from assay.amounts import parse_duration, parse_size
+from assay.amounts import MemoryText, SizeText, TimeText, parse_duration, parse_size
 from assay.rules import parse_abstention, parse_threshold
 from assay.toml_text import plain_value
 
@@ -61,30 +61,6 @@ NumericFill = Literal["median", "mean", "mode", "constant"]
 CategoricalFill = Literal["none", "mode", "constant"]
 
 
-def _as_text(value: Any) -> Any:
-    """Let a plain number stand for itself: 90 is "90"."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(value, float):
-        return f"{value:.15g}"
-    return str(value) if is_number else value
-
-
-def _checked_time(text: str) -> str:
-    if text:
-        parse_duration(text)
-    return text
-
-
-def _checked_size(text: str) -> str:
-    if text:
-        parse_size(text)
-    return text
-
-
-TimeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_time)]
-SizeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_size)]
-
-
 _FEW_ROWS = 3_000  # up to here the folds are drawn twice: more networks to average
 _MANY_ROWS = 20_000  # above, wider networks
 
@@ -98,6 +74,11 @@ class Section(BaseModel):
     @classmethod
     def _plain(cls, data: Any) -> Any:
         return plain_value(data)
+
+
+def is_stored(info: ValidationInfo) -> bool:
+    """Whether a recipe comes out of a model file: what has no use there does no harm."""
+    return bool(info.context and info.context.get("is_stored"))
 
 
 class ReadRecipe(Section):
@@ -254,6 +235,12 @@ class ModelRecipe(Section):
     )
     input_scale: bool = Field(True, description="learn one factor per input feature")
 
+    @model_validator(mode="after")
+    def _check(self, info: ValidationInfo) -> "ModelRecipe":
+        if len(set(self.candidates)) < len(self.candidates) and not is_stored(info):
+            raise ValueError(f"candidates = {list(self.candidates)} names one twice")
+        return self
+
     @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the hidden layers; "auto" as for few rows."""
@@ -273,7 +260,7 @@ class TrainRecipe(Section):
     batch_size: Auto | PositiveInt = Field("auto", description="rows per step")
     optimizer: Auto | OptimizerName = Field("auto", description="auto: muon, adamw to 500 rows")
     learning_rate: Annotated[float, Field(gt=0.0)] = Field(0.04, description="peak step size")
-    momentum: Share = Field(0.0, description="for sgd and rmsprop")
+    momentum: Share = Field(0.0, description="for sgd and rmsprop only")
     nesterov: bool = Field(False, description="for sgd with momentum")
     beta1: Share = Field(0.9, description="for adam, adamw and muon")
     beta2: Share = Field(0.95, description="for adam, adamw and muon")
@@ -295,7 +282,7 @@ class TrainRecipe(Section):
     patience: Auto | Annotated[int, Field(ge=0)] = Field(
         "auto",
         description="stop when no member improved for this many epochs; 0: never; "
-        "auto: for a cycle of the schedule, or 20",
+        "auto: for a cycle of the schedule, or 20; with keep = best only",
     )
     drop_last: bool = Field(False, description="leave out the last batch when it is not full")
     time: TimeText = Field(
@@ -303,7 +290,7 @@ class TrainRecipe(Section):
         description="budget for the whole work, such as 90s, 10m or 1h30m; the result then "
         "depends on the machine's speed",
     )
-    memory: SizeText = Field(
+    memory: MemoryText = Field(
         "",
         description="budget for memory at its peak, such as 500M, 4G or 2GiB; what is left out "
         "to keep it, and so the result, may depend on the machine",
@@ -314,9 +301,17 @@ class TrainRecipe(Section):
     )
 
     @model_validator(mode="after")
-    def _check(self) -> "TrainRecipe":
+    def _check(self, info: ValidationInfo) -> "TrainRecipe":
         if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0.0):
             raise ValueError("nesterov needs optimizer = 'sgd' and momentum above 0")
+        if not self.device:
+            raise ValueError("device = '' names none: auto, cpu, cuda or cuda:1")
+        if is_stored(info):
+            return self
+        if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
+            raise ValueError(f"momentum = {self.momentum} needs optimizer = 'sgd' or 'rmsprop'")
+        if self.keep == "last" and self.patience not in ("auto", 0):
+            raise ValueError(f"patience = {self.patience} needs keep = 'best'")
         return self
 
     @property

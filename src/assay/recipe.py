@@ -31,6 +31,7 @@ from assay.options import (
     Section,
     SplitRecipe,
     TrainRecipe,
+    is_stored,
 )
 from assay.schema import Kind
 from assay.toml_text import (
@@ -72,6 +73,16 @@ class Recipe(Section):
     decide: DecideRecipe = DecideRecipe()
     predict: PredictRecipe = PredictRecipe()
 
+    @model_validator(mode="after")
+    def _check(self, info: ValidationInfo) -> "Recipe":
+        is_moved = self.train.class_weight != "none" and self.evaluate.calibration != "vector"
+        if is_moved and self.decide.priors and not is_stored(info):
+            raise ValueError(
+                "decide.priors start from the table's shares of the classes, which"
+                " train.class_weight moves: set evaluate.calibration = 'vector', or one alone"
+            )
+        return self
+
     @model_validator(mode="wrap")
     @classmethod
     def _told(
@@ -83,9 +94,19 @@ class Recipe(Section):
             raise _user_error(error.errors(), (info.context or {}).get("where", "recipe")) from None
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], *, where: str = "recipe") -> "Recipe":
-        """Check plain data and make a recipe of it."""
-        return cls.model_validate(dict(data), context={"where": where})
+    def from_dict(
+        cls, data: Mapping[str, Any], *, where: str = "recipe", is_stored: bool = False
+    ) -> "Recipe":
+        """Check plain data and make a recipe of it.
+
+        Args:
+            data: Sections and options.
+            where: Named in errors.
+            is_stored: Whether it is out of a model file, whose training is over: options
+                that had no effect are let be.
+        """
+        context = {"where": where, "is_stored": is_stored}
+        return cls.model_validate(dict(data), context=context)
 
     @classmethod
     def from_toml(cls, text: str, *, where: str = "recipe") -> "Recipe":
@@ -104,13 +125,14 @@ class Recipe(Section):
             raise UserError("the recipe is not UTF-8 text", where=str(path)) from None
         return cls.from_toml(text, where=str(path))
 
-    def with_options(self, options: Mapping[str, Any]) -> "Recipe":
+    def with_options(self, options: Mapping[str, Any], *, is_stored: bool = False) -> "Recipe":
         """Return a recipe with dotted options changed.
 
         Args:
             options: {"train.epochs": 100}; a text value is read as TOML where
                 it can be, so "100" is a number. A name that holds dots is quoted
                 as in TOML: 'kinds."sepal.length"'.
+            is_stored: As for `from_dict`.
 
         Example:
             >>> Recipe().with_options({"train.epochs": "100"}).train.epochs
@@ -125,7 +147,7 @@ class Recipe(Section):
                 if not isinstance(section, dict):
                     raise UserError(f"{name!r} holds no options", where=f"option {dotted!r}")
             section[path[-1]] = _option_value(path, value) if isinstance(value, str) else value
-        return Recipe.from_dict(data, where="option")
+        return Recipe.from_dict(data, where="option", is_stored=is_stored)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all options as plain data for JSON."""

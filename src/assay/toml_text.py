@@ -150,8 +150,8 @@ def describe_fault(name: str, details: Sequence[ErrorDetails]) -> str:
     texts = list(dict.fromkeys(_fault(detail) for detail in details))
     said = ", or ".join([texts[0], *(text.removeprefix("should be ") for text in texts[1:])])
     first = details[0]
-    if first["type"] == "value_error":  # two options of a section exclude each other
-        return f"{name}: {said}"
+    if first["type"] == "value_error":  # two options exclude each other
+        return f"{name}: {said}" if name else said
     place = first["loc"][-1] if first["loc"] else ""
     index = f"[{place}]" if isinstance(place, int) and name else ""
     return f"{name}{index} = {_shown(first['input'])} {said}".removeprefix(" = ")

@@ -58,6 +58,18 @@ def test_dates_become_those_parts_that_vary():
     assert np.isnan(numeric[1]).all()
 
 
+def test_minutes_are_a_part_where_times_are_not_all_at_full_hours():
+    hours = [datetime(2020, 1, day, day) for day in range(1, 20)]
+    full = encoder_for({"d": (Kind.DATETIME, hours)})
+    assert [one.part for one in full.numeric] == ["elapsed", "day", "weekday", "hour"]
+    moments = [moment.replace(minute=moment.day) for moment in hours]
+    encoder = encoder_for({"d": (Kind.DATETIME, moments)})
+    assert [one.part for one in encoder.numeric] == [*(one.part for one in full.numeric), "minute"]
+    numeric = encoder.transform(Table(pl.DataFrame({"d": moments}))).numeric
+    np.testing.assert_array_equal(numeric[:, -1], np.arange(1.0, 20.0))
+    assert TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict()))) == encoder
+
+
 def test_text_is_hashed_alike_in_every_batch():
     encoder = encoder_for({"t": (Kind.TEXT, ["any"])}, {"encode.text_buckets": 32})
     texts = ["Mr. Owen", "", None, "héllo ☃", "mr. owen"]
@@ -138,6 +150,9 @@ def test_plain_data_rebuilds_the_encoder():
         ({"encode.columns.x.divisor": 2.0}, "divisor = 2.0 has no use with scale = 'robust'"),
         ({"encode.columns.x.fill_value": 2.0}, "no use with fill = 'median'"),
         ({"encode.columns.c.fill_value": "a"}, "no use with fill = 'none'"),
+        ({"encode.columns.c.fill": "constant"}, r"needs a fill_value.*Set encode\.columns\.c\."),
+        ({"encode.categorical_fill": "constant"}, r"^encode\.categorical_fill: .* a fill_value"),
+        ({"encode.fill_value": 2.0}, "^encode: fill_value = 2.0 has no use with fill = 'median'"),
         ({"encode.columns.c.levels": ["x", "y"]}, "The column holds 'a', 'b', 'c'"),
         ({"encode.columns.c.levels": ["a", "b", "a"]}, "levels names 'a' twice"),
     ],
@@ -154,6 +169,12 @@ def test_choices_that_do_not_fit_a_column_are_refused(options, message):
     }
     with pytest.raises(UserError, match=message):
         encoder_for(columns, options)
+
+
+def test_one_column_may_take_the_number_that_fills():
+    options = {"encode.fill_value": 2.0, "encode.columns.x.fill": "constant"}
+    encoder = encoder_for({"x": (Kind.NUMERIC, [1.0, None, 3.0])}, options)
+    assert encoder.numeric[0].fill_value == 2.0
 
 
 def test_a_level_may_be_given_as_a_number():

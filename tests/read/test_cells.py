@@ -110,3 +110,13 @@ def test_a_cell_is_written_alike_alone_and_beside_other_types(cell):
 def test_a_signalling_nan_in_a_series_of_pandas_is_missing():
     cells = pd.Series([decimal.Decimal("sNaN"), 1.5], dtype=object)
     assert column_of("a", cells, Ledger()).to_list() == [None, 1.5]
+
+
+def test_offsets_that_python_s_moments_lose_are_told():
+    zone = datetime.timezone(datetime.timedelta(hours=5))
+    ledger = Ledger()
+    column_of("d", [datetime.datetime(2020, 1, 4, 12, tzinfo=zone), None], ledger)
+    column_of("utc", [datetime.datetime(2020, 1, 4, 12, tzinfo=datetime.UTC)], ledger)
+    (entry,) = ledger
+    assert (entry.where, entry.what) == ("d", "times read as UTC")
+    assert entry.why == "1 cell of another offset, such as '2020-01-04 12:00:00+05:00'"

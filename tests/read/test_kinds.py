@@ -117,6 +117,43 @@ def test_one_bad_cell_in_a_hundred_is_told_and_counted():
     assert entry.undo == 'kinds.x = "categorical"'
 
 
+NOON = [dt.datetime(2020, 1, day, 12) for day in range(1, 20)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        (pl.Series(NOON).dt.replace_time_zone("Australia/Lord_Howe"), "zone is Australia/Lord_H"),
+        (
+            [f"{moment.isoformat()}{('Z', '+02:00')[idx % 2]}" for idx, moment in enumerate(NOON)],
+            "9 cells of another offset, such as '2020-01-02T12:00:00+02:00'",
+        ),
+    ],
+)
+def test_times_of_a_zone_or_with_offsets_are_told(cells, why):
+    ledger = Ledger()
+    assert spec_of(cells, ledger=ledger).kind == Kind.DATETIME
+    (entry,) = ledger
+    assert (entry.what, entry.where) == ("times read as UTC", "x")
+    assert why in entry.why
+    assert entry.undo.startswith("""derive, such as "x" + INTERVAL '10 hours'""")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        NOON,
+        pl.Series(NOON).dt.replace_time_zone("UTC"),
+        [f"{moment.isoformat()}Z" for moment in NOON],
+        [f"{moment.isoformat()}+00:00" for moment in NOON],
+    ],
+)
+def test_times_of_utc_or_of_no_zone_need_no_word(cells):
+    ledger = Ledger()
+    assert spec_of(cells, ledger=ledger).kind == Kind.DATETIME
+    assert not len(ledger)
+
+
 def test_two_bad_cells_in_a_hundred_make_no_number():
     assert spec_of([str(i * 1.5) for i in range(98)] + ["abc", "def"]).kind != Kind.NUMERIC
 

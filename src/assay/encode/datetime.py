@@ -5,7 +5,15 @@ import polars as pl
 
 from assay.encode.features import NumericPart
 
-DATE_PARTS: tuple[NumericPart, ...] = ("elapsed", "year", "month", "day", "weekday", "hour")
+DATE_PARTS: tuple[NumericPart, ...] = (
+    "elapsed",
+    "year",
+    "month",
+    "day",
+    "weekday",
+    "hour",
+    "minute",
+)
 
 
 def date_part(dates: pl.Series, part: NumericPart) -> np.ndarray:
@@ -14,7 +22,8 @@ def date_part(dates: pl.Series, part: NumericPart) -> np.ndarray:
     Args:
         dates: N values of type Datetime; null where missing.
         part: "elapsed" (days since 1970-01-01, with fractions), "year", "month"
-            (1-12), "day" (1-31), "weekday" (1 Monday - 7 Sunday) or "hour" (0-23).
+            (1-12), "day" (1-31), "weekday" (1 Monday - 7 Sunday), "hour" (0-23) or
+            "minute" (0-59).
 
     Returns:
         Array of shape (N,), float64, NaN where missing.
@@ -31,5 +40,6 @@ def date_part(dates: pl.Series, part: NumericPart) -> np.ndarray:
         "day": dates.dt.day,
         "weekday": dates.dt.weekday,
         "hour": dates.dt.hour,
+        "minute": dates.dt.minute,
     }[part]()
     return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()

@@ -37,7 +37,7 @@ _MIN_EMBEDDED = 4  # rows of a level: 0.3-1.2 % lower log loss than 1 on three t
 _OFFSET_RATIO = 1e4  # float32 keeps 7 digits: beyond this ratio fewer than 3 are signal
 
 T = TypeVar("T")
-NumericPart = Literal["value", "elapsed", "year", "month", "day", "weekday", "hour"]
+NumericPart = Literal["value", "elapsed", "year", "month", "day", "weekday", "hour", "minute"]
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,13 @@ def categorical_feature(
     _check_used("fill_value", own.fill_value, where, needs=("fill", "constant"), found=fill)
     ordered = levels if own.levels is None else _checked_levels(own.levels, levels, where)
     filler = _level_name(own.fill_value) if fill == "constant" else ""
+    if fill == "constant" and not filler:
+        option = column_option(column, "fill_value")
+        raise UserError(
+            "fill = 'constant' needs a fill_value, which names the level",
+            where=where if own.fill else "encode.categorical_fill",
+            fix=f'Set {option}, or fill = "none" or "mode"',
+        )
     if filler and filler not in ordered:
         ordered = (*ordered, filler)
     encoding = _chosen(own.encoding, recipe.categorical)
@@ -211,6 +218,19 @@ def categorical_feature(
         fill_value=filler,
         has_flag=has_missing and fill == "none" and _chosen(own.missing_flag, recipe.missing_flag),
     )
+
+
+def check_fill_value(recipe: EncodeRecipe) -> None:
+    """Refuse a number for filling gaps that no column would be filled with.
+
+    Raises:
+        UserError: `fill_value` was chosen, and everything is filled otherwise.
+    """
+    takes_it = (own.fill for own in recipe.columns.values() if own.fill_value is None)
+    if "constant" not in (recipe.fill, *takes_it):
+        chosen = None if recipe.fill_value == EncodeRecipe().fill_value else recipe.fill_value
+        needs = ("fill", "constant")
+        _check_used("fill_value", chosen, "encode", needs=needs, found=recipe.fill)
 
 
 def check_choices(column: str, recipe: EncodeRecipe, *, kind: Kind) -> None:

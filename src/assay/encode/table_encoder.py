@@ -23,6 +23,7 @@ from assay.encode.features import (
     TextFeature,
     categorical_feature,
     check_choices,
+    check_fill_value,
     feature_to_dict,
     numeric_feature,
 )
@@ -161,6 +162,7 @@ def _check_choices(recipe: EncodeRecipe, schema: Schema) -> None:
                 fix=did_you_mean(name, schema.names),
             )
         check_choices(name, recipe, kind=schema[name].kind)
+    check_fill_value(recipe)
 
 
 def _numeric(series: pl.Series, spec: ColumnSpec, recipe: EncodeRecipe) -> list[NumericFeature]:

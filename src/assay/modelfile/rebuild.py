@@ -114,7 +114,7 @@ def _predictor(
         encoder=encoder,
         target=target,
         graph=graph,
-        recipe=Recipe.from_dict(_parsed(parts, layout.RECIPE), where=where),
+        recipe=Recipe.from_dict(_parsed(parts, layout.RECIPE), where=where, is_stored=True),
         decisions=_decisions(described, target),
     )
     return predictor, facts

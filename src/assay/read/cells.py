@@ -17,6 +17,7 @@ import polars as pl
 from assay.errors import UserError
 from assay.ledger import Ledger
 from assay.read.plain import as_text, bytes_text, json_text, plain_series
+from assay.read.wording import other_offsets, tell_utc
 
 _LARGEST = 2**127 - 1  # whole number that Polars reads
 _EXACT_LIMIT = 2**53  # larger whole numbers are not all floats
@@ -61,9 +62,13 @@ def column_of(name: str, values: Sequence[Any], ledger: Ledger) -> pl.Series:
         values = [None if _is_missing(value) else value for value in values]
     if not is_list or _is_one_type(values):
         try:
-            return pl.Series(name, values, strict=True)
+            series = pl.Series(name, values, strict=True)
         except _REFUSALS:
             pass
+        else:
+            if getattr(series.dtype, "time_zone", None) == "UTC":  # of all zones without a name
+                _tell_offsets(name, values, ledger)
+            return series
     cells = list(values)
     numbers = _as_numbers(cells)
     if numbers is not None:
@@ -73,6 +78,7 @@ def column_of(name: str, values: Sequence[Any], ledger: Ledger) -> pl.Series:
         shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
         why = f"its cells are of mixed types: {shown}"
         ledger.add("column read as text", where=name, why=why, undo="Give one type")
+    _tell_offsets(name, cells, ledger)
     return _as_text(name, cells)
 
 
@@ -88,6 +94,13 @@ def check_name(name: str, where: str) -> None:
         raise UserError(
             f"the column name {name!r} holds half a character", where=where, fix="Rename it"
         ) from None
+
+
+def _tell_offsets(name: str, cells: Sequence[Any], ledger: Ledger) -> None:
+    moments = (cell for cell in cells if isinstance(cell, datetime.datetime) and cell.tzinfo)
+    moved = [moment for moment in moments if moment.utcoffset()]
+    if moved:
+        tell_utc(name, other_offsets(moved), ledger)
 
 
 def _is_one_type(values: Sequence[Any]) -> bool:

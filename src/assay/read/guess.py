@@ -16,7 +16,7 @@ from assay.read.dates import DateFormat, find_date_format, parse_dates
 from assay.read.floats import are_whole, count_infinite, without_nan
 from assay.read.numbers import find_number_format, parse_numbers
 from assay.read.plain import as_text, plain_series
-from assay.read.wording import counted
+from assay.read.wording import counted, other_offsets
 from assay.schema import ColumnSpec, Kind, NumberFormat
 
 MIN_PARSED = 0.99
@@ -36,6 +36,8 @@ _ROW_NAME = re.compile(r"|Unnamed: 0|index|column_1|row_name")
 _CODE_NAME = re.compile(
     r"(?i)zip|post_?(?:al_?)?code|phone|(?:^|_|\b)(?:code|cd|fips|naics|sic|area_?code)$|[a-z]Code$"
 )
+_UTC_ZONES = ("UTC", "Etc/UTC", "GMT", "Etc/GMT")
+_UTC_OFFSET = r"(?:[Zz]|[+-]00(?::?00)?)$"
 _HASH = r"^(?:[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}|[0-9a-f]{24,64})$"
 
 
@@ -161,6 +163,16 @@ class Column:
         if self.is_temporal:
             return self.text
         return pl.Series(self.name, [None] * len(self.text), dtype=pl.Datetime("us"))
+
+    def why_utc(self, spec: ColumnSpec) -> str:
+        """Return what zone or offsets the cells lose as features, or "" where none."""
+        dtype = self.series.dtype
+        if isinstance(dtype, pl.Datetime) and dtype.time_zone not in (None, *_UTC_ZONES):
+            return f"the column's zone is {dtype.time_zone}"
+        if spec.kind != Kind.DATETIME or not (spec.datetime_format or "").endswith("%z"):
+            return ""
+        moved = self.text.filter(~self.text.str.contains(_UTC_OFFSET).fill_null(True))
+        return other_offsets(moved.to_list()) if len(moved) else ""
 
     def invalid(self, spec: ColumnSpec, *, limit: int) -> list[str]:
         """Return some distinct cells that do not fit the spec's kind."""

@@ -13,7 +13,7 @@ from assay.ledger import Ledger
 from assay.read.cast import infinite_error, strip_missing
 from assay.read.guess import Column, guess, look_at, specify
 from assay.read.numbers import find_number_format, is_ambiguous
-from assay.read.wording import counted, quoted
+from assay.read.wording import counted, quoted, tell_utc
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
@@ -160,6 +160,8 @@ def option_of(name: str, kind: Kind | str) -> str:
 
 def _tell(spec: ColumnSpec, column: Column, recipe: Recipe, ledger: Ledger) -> None:
     name = spec.name
+    if spec.kind.is_feature and (why := column.why_utc(spec)):
+        tell_utc(name, why, ledger)
     if not spec.kind.is_feature:
         other = Kind.NUMERIC if column.is_numeric else Kind.CATEGORICAL
         undo = option_of(name, other) if name not in recipe.kinds else f"kinds.{name}"
