@@ -182,6 +182,28 @@ def test_a_member_that_diverges_is_left_out_and_told(monkeypatch):
     assert all(np.isfinite(value).all() for value in trained.members.values())
 
 
+def test_a_member_that_diverges_late_is_kept_and_told(monkeypatch):
+    def train_spoilt(network, *args, observer, **kwargs):
+        class SpoilLater(Silent):
+            def on_epoch(self, epoch: int, n_epochs: int, **told: object) -> None:
+                if epoch == 2:
+                    network.body.linears()[0].weight.data[1] = float("inf")
+
+        return train_population(network, *args, observer=SpoilLater(), **kwargs)
+
+    monkeypatch.setattr(assay.pipeline, "train_population", train_spoilt)
+    trained = train(Ticking(), **{"train.epochs": 4})
+    entries = [str(entry) for entry in trained.ledger if entry.what.startswith("network ")]
+    assert len(entries) == 1
+    kept = trained.evaluation["training"]["history"]["best_epoch"][1]
+    assert kept in (1, 2)
+    assert entries[0].startswith(
+        f"training: network 2 (repeat 1, fold 2) kept epoch {kept}, its loss was no longer a "
+        "number in epoch 3 at train.learning_rate"
+    )
+    assert trained.evaluation["training"]["n_members"] == 3
+
+
 def test_rows_are_still_judged_by_the_members_of_another_repeat(monkeypatch):
     monkeypatch.setattr(assay.pipeline, "train_population", spoiling(1, 5))
     trained = train(Ticking(), **{"train.epochs": 3, "split.repeats": 2})

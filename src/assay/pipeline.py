@@ -25,7 +25,13 @@ from assay.training.history import History, Observer
 from assay.training.loop import train_population
 from assay.training.memory import check_source, telling_when_out_of_memory
 from assay.training.plan import Clock, Plan
-from assay.training.setup import Setup, first_members, of_members, without_diverged
+from assay.training.setup import (
+    Setup,
+    first_members,
+    of_members,
+    tell_class_weights,
+    without_diverged,
+)
 
 _FITTING = "fitting simpler models"
 
@@ -67,7 +73,8 @@ def run(
     if recipe.train.time:
         budget = TimeBudget(recipe.train.time, clock() if start_s is None else start_s, clock)
     limits = Limits(recipe, budget, ledger, folder)
-    with on_threads_of(folder), telling_when_out_of_memory(lambda: limits.estimated_bytes):
+    telling = telling_when_out_of_memory(lambda: limits.estimated_bytes, device)
+    with on_threads_of(folder), telling:
         observer.on_stage("reading")
         check_source(source, recipe)
         samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)
@@ -159,6 +166,7 @@ def _train(
 ) -> tuple[Setup, History]:
     """Train; members that diverged are gone when this returns."""
     setup, pacer = prepared.setup, prepared.pacer
+    tell_class_weights(setup, recipe, ledger)
     history = train_population(
         setup.network,
         setup.lesson,
@@ -169,6 +177,7 @@ def _train(
         keeper=folder,
     )
     limits.tell_training(history, pacer)
+    _tell_spoilt(setup.samples, history, recipe, ledger)
     setup.network.body.release()
     give_back()
     if history.is_sound.all():
@@ -176,6 +185,23 @@ def _train(
     kept = without_diverged(setup, history.is_sound, recipe)
     _tell_diverged(setup.samples, kept.samples, history, recipe, ledger)
     return kept, history.of_members(np.flatnonzero(history.is_sound))
+
+
+def _tell_spoilt(samples: Samples, history: History, recipe: Recipe, ledger: Ledger) -> None:
+    """Tell of members that diverged after the epoch that they keep."""
+    for idx in np.flatnonzero(history.is_sound):
+        epoch = history.spoilt_in(int(idx))
+        if epoch is None:
+            continue
+        repeat, fold = samples.split.member_fold[idx]
+        ledger.add(
+            f"network {idx + 1} (repeat {repeat + 1}, fold {fold + 1}) kept epoch "
+            f"{history.best_epoch[idx]}",
+            where="training",
+            why=f"its loss was no longer a number in epoch {epoch} "
+            f"at train.learning_rate = {recipe.train.learning_rate}",
+            undo="train.learning_rate, smaller",
+        )
 
 
 def _tell_diverged(

@@ -14,6 +14,8 @@ from assay.recipe import Recipe
 from assay.schema import Kind
 from assay.table import Table
 
+_KEPT = (1e-6, 1e6)  # where the largest weight may lie: squares and sums fit into float32
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -23,7 +25,7 @@ class Roles:
         names: Columns that have a role, and which; they feed no network.
         groups: Shape (N,), int64, equal for rows that stay together, or None.
         time: Shape (N,), float64, later is larger, or None.
-        weight: Shape (N,), float32, positive or 0, or None for all 1.
+        weight: Shape (N,), float32, positive or 0, or None for all 1. Only ratios matter.
     """
 
     names: Mapping[str, str]
@@ -113,9 +115,13 @@ def _weights(table: Table, name: str) -> np.ndarray:
             where=f"{table.source}, row {row_idx + 1}, column {name!r}",
             fix="Weights are finite numbers of at least 0",
         )
-    if not float(weight.sum()) > 0.0:
+    values = weight.to_numpy()
+    largest = values.max(initial=0.0)
+    if not largest > 0.0:
         raise UserError("all weights are 0", where=f"{table.source}, column {name!r}")
-    return weight.cast(pl.Float32).to_numpy().copy()  # PyTorch wants it writable
+    if not _KEPT[0] <= largest <= _KEPT[1]:
+        values = values / largest  # as float32 they might be infinite or 0
+    return values.astype(np.float32)  # a copy: PyTorch wants it writable
 
 
 def _check_complete(column: pl.Series, name: str, source: str, *, option: str) -> None:

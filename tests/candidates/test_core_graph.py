@@ -113,7 +113,7 @@ def test_numbers_at_a_threshold_go_the_way_they_went_in_scikit_learn(make):
 
 def network_log_proba(network, arrays: Arrays) -> np.ndarray:
     rows = EncodedRows(network, arrays, torch.device("cpu"))
-    return np.log(average_members(member_log_probabilities(network, rows)))
+    return average_members(member_log_probabilities(network, rows))
 
 
 def awake(network):

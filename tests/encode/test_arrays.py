@@ -48,7 +48,7 @@ def test_network_and_core_graph_agree_on_small_codes(n_levels):
     network = Network(encoder, recipe, n_members=2, n_classes=3, seed=0)
     network.fit(arrays, np.ones((2, n_levels), dtype=bool))
     rows = EncodedRows(network, arrays, torch.device("cpu"), cache_bytes=0)
-    expected = average_members(member_log_probabilities(network, rows))
+    expected = np.exp(average_members(member_log_probabilities(network, rows)))
     found = CoreGraph(build_core_graph(network, Calibration())).run(arrays)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert len(np.unique(found.round(5), axis=0)) > n_levels // 2  # levels are told apart

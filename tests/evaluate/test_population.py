@@ -1,5 +1,6 @@
 """The judge of a training: what is shipped is what was trained and tested."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,12 @@ from assay.recipe import Recipe
 from assay.samples import held_out, read_samples
 from assay.training.history import Silent
 from assay.training.loop import train_population
-from assay.training.predictions import out_of_fold, score_left_out, score_members
+from assay.training.predictions import (
+    member_log_probabilities,
+    out_of_fold,
+    score_left_out,
+    score_members,
+)
 from assay.training.setup import Setup, set_up
 
 RECIPE = Recipe().with_options(
@@ -99,6 +105,17 @@ def test_a_graph_that_differs_from_what_was_trained_is_not_shipped(setup, rivals
     other = replace(judge.mixture, calibration=Calibration(3.0, 0.01))
     with pytest.raises(InternalError, match="differs from what was trained"):
         check_parity(core, setup.network, rows, other, rivals)
+
+
+def test_networks_that_rule_a_class_out_are_compared_without_a_warning(setup):
+    network = copy.deepcopy(setup.network)
+    with torch.no_grad():
+        last = network.body.linears()[-1]
+        last.weight.normal_(std=1e4, generator=torch.Generator().manual_seed(0))
+    own = replace(setup, network=network)
+    said = member_log_probabilities(network, own.lesson.rows)
+    assert (np.exp(said.astype(np.float64).mean(axis=0)) == 0.0).any()  # warnings are errors
+    Judge(own, (), NETWORK_ALONE).core_graph()
 
 
 def test_altered_rows_are_predicted_by_those_that_left_them_out(setup, rivals):

@@ -77,7 +77,7 @@ def test_core_graph_equals_the_network(options, rng):
     network, arrays = make_network(rng, options)
     arrays = strange(arrays)
     rows = EncodedRows(network, arrays, torch.device("cpu"))
-    average = average_members(member_log_probabilities(network, rows))
+    average = np.exp(average_members(member_log_probabilities(network, rows)))
     found = CoreGraph(build_core_graph(network, Calibration())).run(arrays)
     np.testing.assert_allclose(found, average, atol=2e-6)
     np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
@@ -87,7 +87,7 @@ def test_core_graph_equals_the_network(options, rng):
 def test_texts_say_the_same_of_any_number_of_classes(n_classes, rng):
     network, arrays = make_network(rng, {}, n_classes)
     rows = EncodedRows(network, arrays, torch.device("cpu"))
-    average = average_members(member_log_probabilities(network, rows))
+    average = np.exp(average_members(member_log_probabilities(network, rows)))
     found = CoreGraph(build_core_graph(network, Calibration())).run(arrays)
     np.testing.assert_allclose(found, average, atol=2e-6)
     blank = Arrays(arrays.numeric, arrays.codes, np.zeros_like(arrays.text))

@@ -275,6 +275,7 @@ def test_a_member_that_diverges_after_a_good_epoch_keeps_that_epoch(rng):
     assert history.is_sound.all()
     assert 1 <= history.best_epoch[0] <= 2
     assert history.diverged_in(0) == 3
+    assert [history.spoilt_in(idx) for idx in range(3)] == [3, None, None]
     assert bool(weights(network, 0).isfinite().all())
 
 
@@ -313,3 +314,17 @@ def test_a_deadline_far_away_changes_nothing(rng):
     pacer = Pacer(Plan.of(TRAIN, 80), Deadline(0.0, 1e6, Ticking()))
     within, _, _ = train(arrays, y, masks, pacer=pacer)
     assert torch.equal(weights(plain, 1), weights(within, 1))
+
+
+def test_a_loss_that_was_never_a_number_tells_of_no_divergence():
+    """A member that validates on no row has no validation loss, from the first epoch on."""
+    nan = float("nan")
+    history = History(
+        train_loss=[np.array([0.5, 0.5, 0.5]), np.array([0.4, 0.4, nan])],
+        validation_log_loss=[np.array([0.6, nan, 0.6]), np.array([nan, nan, 0.5])],
+        best_epoch=np.array([1, 1, 1]),
+        is_sound=np.ones(3, dtype=bool),
+    )
+    assert [history.spoilt_in(idx) for idx in range(3)] == [2, None, 2]
+    history.best_epoch[:] = 2
+    assert history.spoilt_in(1) is None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from assay.amounts import size_text
 from assay.errors import UserError
 from assay.nn.parts import inner_parts
 from assay.recipe import Recipe
@@ -115,7 +116,6 @@ def test_inputs_are_not_kept_before_repeats_are_left_out():
     "error",
     [
         MemoryError("Unable to allocate 3.00 TiB for an array"),
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
         RuntimeError(
             "[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: not enough memory"
         ),
@@ -128,6 +128,39 @@ def test_a_failed_allocation_names_estimate_and_options(error):
         telling_when_out_of_memory(lambda: 7_000_000_000),
     ):
         raise error
+
+
+OUT_OF_GPU_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_GPU_MEMORY, ids=str)
+def test_of_a_gpu_without_memory_its_own_is_named(monkeypatch, error):
+    free = {"cuda:1": (1_500_000_000, 80_000_000_000)}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: free[str(device)])
+    telling = telling_when_out_of_memory(lambda: 7_000_000_000, torch.device("cuda:1"))
+    with pytest.raises(UserError) as told, telling:
+        raise error
+    message = str(told.value)
+    free_now = f"{size_text(1_500_000_000)} of {size_text(80_000_000_000)} are free"
+    assert message.startswith(f"training: the memory of the GPU ran out: {free_now}. Choose")
+    assert 'set train.device = "cpu"' in message
+    assert "--memory" not in message
+    assert "7.0 GB" not in message
+
+
+def test_a_gpu_that_tells_nothing_any_more_is_told_of_all_the_same(monkeypatch):
+    def fail(device):
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
+    message = r"^training: the memory of the GPU ran out\. Choose"
+    with pytest.raises(UserError, match=message), telling_when_out_of_memory(lambda: 0):
+        raise OUT_OF_GPU_MEMORY[0]
 
 
 def test_a_real_failed_allocation_is_told():

@@ -13,7 +13,14 @@ from assay.recipe import Recipe
 from assay.samples import Samples, read_samples
 from assay.training.predictions import score_members
 from assay.training.rows import RowSet
-from assay.training.setup import first_members, of_members, random_part, set_up, without_diverged
+from assay.training.setup import (
+    first_members,
+    of_members,
+    random_part,
+    set_up,
+    tell_class_weights,
+    without_diverged,
+)
 
 CPU = torch.device("cpu")
 
@@ -133,3 +140,36 @@ def test_without_diverged_members_the_others_predict_the_same(n_folds):
     all_rows = torch.arange(len(samples.y)).expand(n_folds, -1)  # those learnt from as well
     whole = setup.lesson.rows.take(all_rows).features[torch.from_numpy(is_sound)]
     assert torch.equal(kept.lesson.rows.take(all_rows[1:]).features, whole)
+
+
+def told_of_class_weights(rare_share: float, **options: object) -> list[str]:
+    samples, recipe = make_samples(**{"train.class_weight": "balanced", **options})
+    y = (np.arange(150) % 10 < 10 * rare_share).astype(samples.y.dtype)
+    ledger = Ledger()
+    tell_class_weights(set_up(replace(samples, y=y), recipe, CPU), recipe, ledger)
+    return [str(entry) for entry in ledger]
+
+
+@pytest.mark.parametrize("calibration", ["temperature", "none"])
+def test_what_class_weights_do_to_probabilities_is_told(calibration):
+    (entry,) = told_of_class_weights(0.1, **{"evaluate.calibration": calibration})
+    assert entry.startswith("training: probabilities are those of equally frequent classes, ")
+    assert entry.endswith('[evaluate.calibration = "vector", or train.class_weight = "none"]')
+
+
+def test_where_no_row_is_left_out_no_calibration_undoes_class_weights():
+    options = {"split.folds": 0, "evaluate.calibration": "vector"}
+    (entry,) = told_of_class_weights(0.1, **options)
+    assert entry.endswith('[train.class_weight = "none"]')
+
+
+@pytest.mark.parametrize(
+    ("rare_share", "options"),
+    [
+        (0.1, {"evaluate.calibration": "vector"}),
+        (0.1, {"train.class_weight": "none"}),
+        (0.5, {}),
+    ],
+)
+def test_class_weights_that_change_no_probability_are_not_told(rare_share, options):
+    assert told_of_class_weights(rare_share, **options) == []

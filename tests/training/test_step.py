@@ -1,5 +1,6 @@
 """A recorded step is the eager one, whatever changes from step to step."""
 
+import contextlib
 import logging
 from dataclasses import replace
 from typing import get_args
@@ -12,13 +13,14 @@ from torch.utils._pytree import tree_leaves
 
 from assay.encode import Arrays, TableEncoder
 from assay.encode.features import CategoricalFeature, NumericFeature
+from assay.errors import InternalError, UserError
 from assay.nn.network import Network
 from assay.nn.population import PoolDropout
 from assay.options import ModelRecipe, OptimizerName, TrainRecipe
 from assay.training import loop, step
 from assay.training.history import History, Silent
 from assay.training.rows import EncodedRows, Lesson, RowSet
-from assay.training.step import EagerStep, GraphedStep, make_step
+from assay.training.step import CudaRecorder, EagerStep, GraphedStep, make_step
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 ENCODER = TableEncoder(
@@ -77,6 +79,21 @@ class Tape(TorchDispatchMode):
 class Broken(Tape):
     def record(self, work):
         raise RuntimeError("operation not permitted\nwhen stream is capturing")
+
+
+class BrokenForGood(Broken):
+    """Leaves PyTorch as a failed recording may: no step can be taken any more."""
+
+    def __init__(self, eager: EagerStep, error: Exception) -> None:
+        super().__init__()
+        self.eager, self.error = eager, error
+
+    def record(self, work):
+        def refuse(inputs, y, weights):
+            raise self.error
+
+        self.eager.take = refuse
+        super().record(work)
 
 
 def make_network(model: ModelRecipe = MODEL, n_rows: int = 120) -> tuple[Network, Lesson]:
@@ -147,6 +164,77 @@ def test_where_recording_fails_steps_stay_eager_and_it_is_told_once(monkeypatch,
     assert len(caplog.messages) == 1
     assert caplog.messages[0].endswith("operation not permitted")
     assert_same_training(found, train(monkeypatch, eager, TRAIN, MODEL))
+
+
+def train_once_broken(monkeypatch, error: Exception) -> None:
+    def graphed(network, recipe, *, device, batch_size):
+        eager_step = EagerStep(network, recipe)
+        return GraphedStep(eager_step, BrokenForGood(eager_step, error), batch_size)
+
+    train(monkeypatch, graphed, TRAIN, MODEL)
+
+
+def test_where_no_step_can_be_taken_after_a_failed_recording_the_way_out_is_told(monkeypatch):
+    error = RuntimeError("Offset increment outside graph capture encountered unexpectedly.")
+    with pytest.raises(
+        UserError, match=r"operation not permitted.*train\.device = \"cpu\""
+    ) as told:
+        train_once_broken(monkeypatch, error)
+    assert str(told.value.__cause__).startswith("operation not permitted")
+
+
+def test_memory_that_runs_out_after_a_failed_recording_is_told_as_such(monkeypatch):
+    with pytest.raises(torch.OutOfMemoryError):
+        train_once_broken(monkeypatch, torch.OutOfMemoryError("CUDA out of memory"))
+
+
+class FakeCuda:
+    """Of `torch.cuda`, what recording uses; a capture that fails to end stays on its stream.
+
+    Args:
+        fails_at: "begin" or "end" of the capture, or "" for one that succeeds.
+    """
+
+    def __init__(self, monkeypatch, fails_at: str) -> None:
+        self.current, self.fails_at = "main", fails_at
+        for name, part in {
+            "Stream": lambda device: "side",
+            "CUDAGraph": object,
+            "current_stream": lambda: self.current,
+            "set_stream": lambda stream: setattr(self, "current", stream),
+            "device": lambda device: contextlib.nullcontext(),
+            "graph": lambda graph, stream: self.capture(stream),
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, part)
+
+    @contextlib.contextmanager
+    def capture(self, stream):
+        before, self.current = self.current, stream
+        if self.fails_at == "begin":
+            raise RuntimeError("begin")
+        try:
+            yield
+        finally:
+            if self.fails_at == "end":
+                raise RuntimeError("end")
+        self.current = before
+
+
+@pytest.mark.parametrize("fails_at", ["begin", "end"])
+def test_a_failed_recording_gives_the_stream_back(monkeypatch, fails_at):
+    cuda = FakeCuda(monkeypatch, fails_at)
+    recorder = CudaRecorder(CUDA)
+    with pytest.raises(RuntimeError, match=fails_at):
+        recorder.record(lambda: torch.zeros(1))
+    assert cuda.current == "main"
+    with pytest.raises(InternalError, match="nothing is recorded"):
+        recorder.replay()
+
+
+def test_a_recording_runs_on_a_stream_of_its_own(monkeypatch):
+    cuda, seen = FakeCuda(monkeypatch, ""), []
+    CudaRecorder(CUDA).record(lambda: seen.append(cuda.current))
+    assert (seen, cuda.current) == (["side"], "main")
 
 
 def test_only_adam_and_muon_on_a_gpu_are_recorded(monkeypatch):

@@ -13,6 +13,7 @@ from assay.errors import InternalError
 from assay.evaluate.contest import Contest
 from assay.evaluate.cost import RELIABILITY_DRAWS
 from assay.evaluate.curves import curves, reliability
+from assay.evaluate.decisions import class_of_threshold
 from assay.evaluate.intervals import (
     CROSS_FITTED,
     Interval,
@@ -139,6 +140,7 @@ class Judge:
                     contest.proba,
                     confidence=self._recipe.evaluate.confidence,
                     intervals={name: Interval(**judged["scores"][name]) for name in _RELIABLE},
+                    widening=CROSS_FITTED,
                 ),
             },
         }
@@ -154,7 +156,13 @@ class Judge:
             draws=draws,
         )
         wide = {name: widened(name, intervals[name], CROSS_FITTED) for name in _RELIABLE}
-        return reliability(y, proba, confidence=recipe.evaluate.confidence, intervals=wide)
+        return reliability(
+            y,
+            proba,
+            confidence=recipe.evaluate.confidence,
+            intervals=wide,
+            widening=CROSS_FITTED,
+        )
 
     def learnt_rows(self, most: int = LEARNT_ROWS) -> dict[str, Any]:
         """Score each member on rows that it learnt from: no measure of quality.
@@ -206,7 +214,9 @@ class Judge:
             widening=widening,
             draws=draws,
         )
-        return {**judged, "curves": curves(y, proba, classes)}
+        counts = np.bincount(y, minlength=len(classes))
+        positive = class_of_threshold(recipe.decide, classes, counts)
+        return {**judged, "curves": curves(y, proba, classes, positive=positive)}
 
 
 def check_parity(
@@ -227,7 +237,7 @@ def check_parity(
     }
     if NETWORK in mixture.weights:
         first = EncodedRows(network, arrays, rows.device)
-        logs[NETWORK] = np.log(average_members(member_log_probabilities(network, first)))
+        logs[NETWORK] = average_members(member_log_probabilities(network, first))
     worst = float(np.abs(core.run(arrays) - mixture.apply(logs)).max())
     if not worst <= PARITY_TOLERANCE:
         raise InternalError(

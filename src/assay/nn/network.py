@@ -88,20 +88,26 @@ def check_size(
     Raises:
         UserError: Weights, gradients and optimizer state need more than there is.
     """
-    levels = [min(len(feature.levels), feature.width) for feature in encoder.categorical]
-    n_inputs = sum(1 + feature.n_bins for feature in encoder.numeric) + sum(levels)
+    levels = CategoricalInput(encoder.categorical, n_members=1)  # small: it holds no vectors
+    width = encoder.categorical[0].width if encoder.categorical else 1
+    n_inputs = sum(1 + feature.n_bins for feature in encoder.numeric)
+    n_inputs += levels.n_outputs + levels.n_embedded * width
     n_scores = class_codes(n_classes).shape[1]
     n_inputs += sum(n_scores * (1 + feature.n_bins) for feature in encoder.text)
     widths = (n_inputs, *recipe.widths, n_classes)
-    n_weights = sum(below * above for below, above in pairwise(widths))
+    n_embedded = width * (levels.n_rows + levels.n_embedded * widths[1])  # with what reads it
+    n_weights = sum(below * above for below, above in pairwise(widths)) + width * levels.n_rows
     needed_bytes = n_members * n_weights * _BYTES_PER_WEIGHT
     memory_bytes = physical_bytes()
     if needed_bytes > memory_bytes:
+        is_embedding = 2 * n_embedded > n_weights
         raise UserError(
             f"{n_members} networks of {n_weights:,} weights need {needed_bytes / 1e9:.0f} GB, "
             f"the machine has {memory_bytes / 1e9:.0f} GB",
-            where=f"model.hidden = {list(recipe.widths)}",
-            fix="Choose narrower layers",
+            where=f"encode.embedding_width = {width}"
+            if is_embedding
+            else f"model.hidden = {list(recipe.widths)}",
+            fix="Choose fewer numbers per level" if is_embedding else "Choose narrower layers",
         )
 
 

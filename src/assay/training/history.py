@@ -60,6 +60,22 @@ class History:
                 return epoch
         return len(self.train_loss)
 
+    def spoilt_in(self, member_idx: int) -> int | None:
+        """Return the first epoch after the one kept whose losses are no numbers, or None.
+
+        A loss that was none in the kept epoch either, as that of a member which validates
+        on no row, tells nothing.
+
+        Args:
+            member_idx: Of a member that is sound.
+        """
+        kept, found = int(self.best_epoch[member_idx]), list[int]()
+        for losses in (self.train_loss, self.validation_log_loss):
+            is_known = np.isfinite([one[member_idx] for one in losses[kept - 1 :]])
+            if is_known.any() and is_known[0] and not is_known.all():
+                found.append(kept + int(is_known.argmin()))
+        return min(found, default=None)
+
     def of_members(self, member_idx: np.ndarray) -> "History":
         """Return the history of some members."""
         return History(

@@ -37,6 +37,8 @@ _REPEATED = 12  # bytes a row, class and repeat: what networks and class shares 
 _REPEATED_RIVAL = 4  # the same of a simpler model
 _COMPARED = 30  # bytes a row that is compared, class, repeat and candidate
 _HOPELESS = 2  # a table of text takes at least this many times its size in memory
+_FAILED_ALLOCATION = ("not enough memory", "can't allocate memory", "failed to allocate memory")
+_FAILED_ON_GPU = ("cuda out of memory", "cuda error: out of memory", "_status_alloc_failed")
 
 
 @dataclass(frozen=True)
@@ -213,11 +215,16 @@ def check_source(source: object, recipe: Recipe) -> None:
 
 
 @contextlib.contextmanager
-def telling_when_out_of_memory(estimate: Callable[[], int]) -> Iterator[None]:
+def telling_when_out_of_memory(
+    estimate: Callable[[], int], device: torch.device | None = None
+) -> Iterator[None]:
     """Turn a failed allocation into an error that names the estimate and the options.
+
+    Of a GPU it names what is free there: the estimate is of the machine's own memory.
 
     Args:
         estimate: Gives the bytes of the peak as last estimated, 0 before any estimate.
+        device: Where the training runs; None for no GPU, or the current one.
 
     Raises:
         UserError: Memory ran out.
@@ -225,8 +232,15 @@ def telling_when_out_of_memory(estimate: Callable[[], int]) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _is_allocation(error):
+        if not is_allocation(error):
             raise
+        if _is_of_gpu(error):
+            raise UserError(
+                f"the memory of the GPU ran out{_free_on(device)}",
+                where="training",
+                fix="Choose narrower layers (model.hidden) or a smaller train.batch_size, give "
+                'fewer rows, end what else runs on the GPU, or set train.device = "cpu"',
+            ) from None
         peak = estimate()
         known = f"; the estimate was {size_text(peak)} at the peak" if peak else ""
         raise UserError(
@@ -237,11 +251,25 @@ def telling_when_out_of_memory(estimate: Callable[[], int]) -> Iterator[None]:
         ) from None
 
 
-def _is_allocation(error: Exception) -> bool:
+def is_allocation(error: Exception) -> bool:
+    """Whether an error tells that memory, of the machine or of a GPU, did not suffice."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return any(
-        words in text
-        for words in ("not enough memory", "can't allocate memory", "failed to allocate memory")
-    )
+    return any(words in text for words in (*_FAILED_ALLOCATION, *_FAILED_ON_GPU))
+
+
+def _is_of_gpu(error: Exception) -> bool:
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return any(words in str(error).lower() for words in _FAILED_ON_GPU)
+
+
+def _free_on(device: torch.device | None) -> str:
+    """Return what is free on a GPU, as the end of a clause; nothing where it does not tell."""
+    is_gpu = device is not None and device.type == "cuda"
+    try:
+        free, total = torch.cuda.mem_get_info(device if is_gpu else None)
+    except (RuntimeError, AssertionError):  # of a GPU that failed, or a PyTorch without any
+        return ""
+    return f": {size_text(free)} of {size_text(total)} are free"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from assay.nn.network import Encoded, Network
+from assay.softmax import log_softmax
 from assay.training.rows import EncodedRows, RowSet
 
 _SPAN_NUMBERS = 1 << 18
@@ -30,18 +31,18 @@ class MemberScores:
     log_loss: np.ndarray
 
 
-@torch.no_grad()
 def average_members(log_proba: np.ndarray) -> np.ndarray:
-    """Return the members' geometric mean, rows summing to 1: (K, ...) -> (...).
+    """Return the log of the members' geometric mean, rows summing to 1: (K, ...) -> (...).
 
     Averaging logarithms rather than probabilities keeps a row sure on which the members
-    agree: on 25 tables the log loss was 3.6 % lower.
+    agree: on 25 tables the log loss was 3.6 % lower. It is finite where a probability is
+    too small for its type.
 
     Example:
-        >>> average_members(np.log([[[0.8, 0.2]], [[0.5, 0.5]]])).round(3).tolist()
+        >>> np.exp(average_members(np.log([[[0.8, 0.2]], [[0.5, 0.5]]]))).round(3).tolist()
         [[0.667, 0.333]]
     """
-    return _normalised(log_proba.astype(np.float64).mean(axis=0))
+    return log_softmax(log_proba.astype(np.float64).mean(axis=0))
 
 
 @torch.no_grad()
@@ -134,10 +135,3 @@ def score_left_out(
         accuracy.append((own.argmax(axis=1) == labels).mean())
         loss.append(-own[np.arange(n_rows), labels].mean())
     return MemberScores(np.array(accuracy), np.array(loss))
-
-
-def _normalised(log_proba: np.ndarray) -> np.ndarray:
-    """Return probabilities that sum to 1 over the last axis."""
-    shares = np.exp(log_proba - log_proba.max(axis=-1, keepdims=True))
-    proba: np.ndarray = shares / shares.sum(axis=-1, keepdims=True)
-    return proba

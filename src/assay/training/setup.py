@@ -10,11 +10,14 @@ import torch
 
 from assay.deal import sample_rows
 from assay.errors import UserError
+from assay.ledger import Ledger
 from assay.nn.network import Network, check_size
 from assay.nn.parts import inner_parts
 from assay.recipe import Recipe
 from assay.samples import Samples
 from assay.training.rows import CACHE_BYTES, EncodedRows, Lesson, RowSet
+
+_ALIKE = 0.02  # class weights this near to 1 move no probability by more than 0.01
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,32 @@ def set_up(
     network.to(device)
     rows = EncodedRows(network, samples.arrays, device, scores=scores, cache_bytes=cache_bytes)
     return Setup(samples, network, _make_lesson(rows, samples, recipe))
+
+
+def tell_class_weights(setup: Setup, recipe: Recipe, ledger: Ledger) -> None:
+    """Tell that probabilities are of other shares of the classes than the table's.
+
+    Vector scaling, fitted on rows left out, gives the table's shares back.
+
+    Args:
+        setup: Of the training.
+        recipe: All choices.
+        ledger: Is told where class weights differ, and nothing undoes them.
+    """
+    weight, is_judged = setup.lesson.class_weight, setup.samples.split.validation.any()
+    if weight is None or (recipe.evaluate.calibration == "vector" and is_judged):
+        return
+    if float((weight.mean(dim=0) - 1.0).abs().max()) <= _ALIKE:
+        return
+    ledger.add(
+        "probabilities are those of equally frequent classes",
+        where="training",
+        why="each class has the same weight, however many rows it has: rare ones are given "
+        "higher probabilities than their share of the rows",
+        undo='evaluate.calibration = "vector", or train.class_weight = "none"'
+        if is_judged
+        else 'train.class_weight = "none"',
+    )
 
 
 def _network(samples: Samples, recipe: Recipe) -> Network:

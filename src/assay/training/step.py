@@ -19,12 +19,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from assay.errors import InternalError
+from assay.errors import InternalError, UserError
 from assay.nn.network import Encoded, Network
 from assay.options import TrainRecipe
 from assay.training.fused import FusedAdam
 from assay.training.gradients import ClosedForm, has_closed_form
 from assay.training.loss import sample_losses
+from assay.training.memory import is_allocation
 from assay.training.muon import EVERY, Muon
 from assay.training.optimizer import Optimizer, make_optimizer, parameter_groups, set_rates
 
@@ -146,8 +147,10 @@ class GraphedStep:
     """A step that is recorded after a few and replayed from then on; see `Step`.
 
     The steps before the recording are steps of the training like any other. A smaller
-    batch takes an eager step. Where recording fails, which is told once, every step
-    is eager; a failure may leave PyTorch unable to go on, and it then raises.
+    batch takes an eager step. Where recording fails, which is told once, every step is
+    eager. A failure may leave PyTorch unable to go on, as its generator of random numbers
+    goes on waiting for the end of the recording: where the eager step in its place fails
+    too, the error says how to train without a GPU.
 
     Args:
         eager: Does the work; from now on its rates are tensors on the device.
@@ -197,27 +200,44 @@ class GraphedStep:
             self._n_warm_left -= 1
             return recorder.warm_up(lambda: self.eager.take(inputs, y, weights))
         batch = (inputs.features, inputs.rows, y, weights)
-        losses = self._losses if self._losses is not None else self._record(recorder, batch)
-        if losses is None:
-            return self.eager.take(inputs, y, weights)
+        if self._losses is None:
+            try:
+                self._losses = self._record(recorder, batch)
+            except RuntimeError as error:
+                return self._go_on_eagerly(error, inputs, y, weights)
         for kept, new in zip(self._batch, batch, strict=True):
             kept.copy_(new)
         recorder.replay()
-        return losses
+        return self._losses
 
-    def _record(self, recorder: Recorder, batch: tuple[Tensor, ...]) -> Tensor | None:
+    def _record(self, recorder: Recorder, batch: tuple[Tensor, ...]) -> Tensor:
         self._batch = tuple(part.clone() for part in batch)
         features, rows, y, weights = self._batch
         self.eager.drop_gradients()  # those of replays belong to the recording
+        return recorder.record(lambda: self.eager.take(Encoded(features, rows), y, weights))
+
+    def _go_on_eagerly(
+        self, error: RuntimeError, inputs: Encoded, y: Tensor, weights: Tensor
+    ) -> Tensor:
+        """Take the step that could not be recorded, and record no other.
+
+        Raises:
+            UserError: It cannot be taken either, though there is memory for it.
+        """
+        reason = str(error).partition("\n")[0]
+        _LOG.warning("the GPU records no whole steps, which makes them slower: %s", reason)
+        self._recorder, self._batch = None, ()
+        self.eager.drop_gradients()  # they may lie in memory of the recording
         try:
-            self._losses = recorder.record(
-                lambda: self.eager.take(Encoded(features, rows), y, weights)
-            )
-        except RuntimeError as error:
-            reason = str(error).partition("\n")[0]
-            _LOG.warning("the GPU records no whole steps, which makes them slower: %s", reason)
-            self._recorder, self._batch = None, ()
-        return self._losses
+            return self.eager.take(inputs, y, weights)
+        except RuntimeError as broken:
+            if is_allocation(broken):
+                raise
+            raise UserError(
+                f"the GPU could not record a step ({reason}), nor go on without it",
+                where="training",
+                fix='Set train.device = "cpu"',
+            ) from error
 
 
 class CudaRecorder:
@@ -248,9 +268,12 @@ class CudaRecorder:
     def record(self, work: Work) -> Tensor:
         """Record the work without doing it; return the tensor that each replay fills."""
         with torch.cuda.device(self._device):
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=self._stream):
-                result = work()
+            graph, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+            try:
+                with torch.cuda.graph(graph, stream=self._stream):
+                    result = work()
+            finally:
+                torch.cuda.set_stream(here)  # a recording that fails stays on its own
         self._graph = graph
         return result
 
