@@ -308,3 +308,27 @@ def test_decisions_between_other_classes_are_damage(model, tmp_path):
         wrong.save(path)
     with pytest.raises(UserError, match=r"damaged: .*decisions are between other classes"):
         load(path)
+
+
+def capacity(path, limit, value):
+    """Return the model of the fruits with a threshold for a share of the rows."""
+    contents = load_model(path)
+    recipe = contents.predictor.recipe.with_options({"decide.threshold": f"top {limit}%"})
+    decisions = Decisions(("apple", "pear"), threshold=Threshold(1, value))
+    predictor = replace(contents.predictor, decisions=decisions, recipe=recipe)
+    return Model(replace(contents, predictor=predictor))
+
+
+@pytest.mark.parametrize(("limit", "is_told"), [(5, True), (45, False)])
+def test_a_threshold_that_names_more_rows_than_its_share_warns(
+    run, model, fruit, tmp_path, limit, is_told
+):
+    middle = float(np.median(load(model).predict_proba(fruit)[:, 1]))
+    path = tmp_path / "top.assay"
+    capacity(model, limit, middle).save(path)
+    result = run("predict", path, fruit, "--decide", "threshold")
+    assert result.status == 0
+    said = f"of 60 rows, 50.0%, more than the {limit}% that were asked for"
+    assert (said in " ".join(result.err.split())) == is_told
+    assert "warning" not in run("predict", path, fruit, "--decide", "threshold", "-q").err
+    assert "warning" not in run("predict", path, fruit).err

@@ -166,3 +166,13 @@ def test_scores_are_those_of_metrics_with_the_intervals_given(rng):
     told = reliability(y, proba, confidence=0.95, intervals={"brier": Interval(0.3, 0.2, 0.4)})
     assert told["brier"] == {"estimate": 0.3, "low": 0.2, "high": 0.4}
     json.dumps(told, allow_nan=False)
+
+
+def test_bins_are_widened_as_shares_of_classes_are(rng):
+    y, score = rng.integers(2, size=200), rng.random(200)
+    proba = np.stack([1 - score, score], axis=1)
+    plain, wide = (reliability(y, proba, confidence=0.95, widening=by) for by in (1.0, 1.2))
+    for one, other in zip(plain["bins"], wide["bins"], strict=True):
+        assert other["accuracy"]["estimate"] == pytest.approx(one["accuracy"]["estimate"])
+        expected = wilson(one["accuracy"]["estimate"] * one["n"] / 1.44, one["n"] / 1.44)
+        assert other["accuracy"] == pytest.approx(expected.to_dict())

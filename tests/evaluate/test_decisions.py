@@ -8,9 +8,11 @@ import pytest
 from assay.decide import Decisions
 from assay.errors import InternalError, UserError
 from assay.evaluate import decisions as module
-from assay.evaluate.decisions import fit_decisions
+from assay.evaluate.decisions import class_of_threshold, fit_decisions
+from assay.evaluate.intervals import CROSS_FITTED
 from assay.evaluate.redrawn import Draws
-from assay.options import DecideRecipe
+from assay.evaluate.scores import evaluate_predictions
+from assay.options import DecideRecipe, EvaluateRecipe
 from assay.recipe import Recipe
 
 COST = {"no": {"yes": 1.0}, "yes": {"no": 9.0}}
@@ -271,3 +273,51 @@ def test_a_part_of_the_rows_gets_draws_of_its_own(monkeypatch, rng):
     y, proba = world(60, rng)
     _, told = fit_decisions(y, proba, ["no", "yes"], decide(), seed=0, draws=Draws(60, seed=0))
     assert told["n_rows"] == 40
+
+
+def test_the_same_share_has_the_same_interval_as_among_the_scores(rng):
+    y, proba = world(300, rng)
+    told = fit_decisions(y, proba, ["no", "yes"], DecideRecipe(), seed=0)[1]["threshold"]
+    judged = evaluate_predictions(
+        y, proba, ["no", "yes"], EvaluateRecipe(), seed=0, widening=CROSS_FITTED
+    )
+    assert told["likeliest"]["accuracy"] == judged["scores"]["accuracy"]
+    assert told["likeliest"]["recall"] == judged["per_class"][1]["recall"]
+    assert told["likeliest"]["precision"] == judged["per_class"][1]["precision"]
+    groups = np.arange(300) // 3
+    told = fit_decisions(y, proba, ["no", "yes"], DecideRecipe(), seed=0, groups=groups)[1]
+    grouped = evaluate_predictions(
+        y, proba, ["no", "yes"], EvaluateRecipe(), seed=0, groups=groups, widening=CROSS_FITTED
+    )
+    likeliest, accuracy = told["threshold"]["likeliest"], grouped["scores"]["accuracy"]
+    assert likeliest["accuracy"] == pytest.approx(accuracy)
+
+
+def test_a_drawn_score_has_the_same_interval_as_among_the_scores(rng):
+    y, proba = world(300, rng)
+    told = fit_decisions(y, proba, ["no", "yes"], DecideRecipe(), seed=0)[1]["threshold"]
+    judged = evaluate_predictions(
+        y, proba, ["no", "yes"], EvaluateRecipe(), seed=0, widening=CROSS_FITTED
+    )
+    balanced = judged["scores"]["balanced_accuracy"]
+    assert told["likeliest"]["balanced_accuracy"] == pytest.approx(balanced)
+
+
+def test_a_goal_missed_by_chance_is_told_how_near():
+    y = np.repeat([0, 1], [40, 160])
+    proba = np.tile([0.2, 0.8], (200, 1))
+    recipe = decide(threshold="precision>=0.83", positive="yes")
+    told = fit_decisions(y, proba, ["no", "yes"], recipe, seed=0)[1]["threshold"]
+    assert told["is_met"]
+    shown = told["text"].partition("precision ")[2].partition(", recall")[0]
+    assert shown.startswith("0.800 [0.7")
+    assert told["text"].endswith(f" precision>=0.83 was asked for: {shown} is within chance of it.")
+
+
+def test_the_class_of_a_threshold_is_the_rarer_one_where_it_is_used():
+    classes, counts = ["no", "yes"], np.array([40, 60])
+    assert class_of_threshold(decide(), classes, counts) == 0
+    assert class_of_threshold(decide(priors={"yes": 0.1}), classes, counts) == 1
+    assert class_of_threshold(decide(positive="yes"), classes, counts) == 1
+    assert class_of_threshold(decide(threshold="none"), classes, counts) is None
+    assert class_of_threshold(decide(), ["a", "b", "c"], np.array([1, 2, 3])) is None

@@ -7,6 +7,7 @@ from scipy.stats import binomtest, bootstrap
 from assay.errors import InternalError, UserError
 from assay.evaluate import intervals, redrawn
 from assay.evaluate.intervals import (
+    Interval,
     bootstrap_intervals,
     member_spread,
     n_ranked_draws,
@@ -153,14 +154,14 @@ def test_the_seed_decides_the_interval():
 def test_one_class_has_no_auroc_and_no_interval_of_it():
     found = bootstrap_intervals(np.zeros(30, dtype=int), np.full((30, 2), 0.5))
     assert found["auroc"].to_dict() == {"estimate": None, "low": None, "high": None}
-    assert found["accuracy"].to_dict() == {"estimate": 1.0, "low": 1.0, "high": 1.0}
+    assert found["accuracy"] == wilson(30, 30)
 
 
 def test_draws_without_the_rare_class_are_left_out():
     y_true = np.array([1] + [0] * 19)  # absent from 36 % of the draws
     proba = np.column_stack([1 - (p := np.linspace(0.9, 0.1, 20)), p])
     found = bootstrap_intervals(y_true, proba)["auroc"]
-    assert (found.estimate, found.low, found.high) == (1.0, 1.0, 1.0)
+    assert found == Interval(1.0, wilson(1, 1).low, 1.0)
 
 
 def test_one_row_or_one_group_has_no_interval():
@@ -195,3 +196,32 @@ def test_member_spread_by_hand():
     assert member_spread([0.5]).to_dict() == {"mean": 0.5, "low": 0.5, "high": 0.5, "sd": 0.0}
     with pytest.raises(UserError, match=r"\(K,\)"):
         member_spread([])
+
+
+@pytest.mark.parametrize("draws_ranks", [True, False])
+def test_a_perfect_score_is_not_certain(draws_ranks):
+    y = np.array([0, 0, 0, 1, 1])
+    proba = np.where(np.arange(2) == y[:, None], 0.8, 0.2)
+    found = bootstrap_intervals(y, proba, draws_ranks=draws_ranks)
+    assert found["accuracy"] == wilson(5, 5)
+    of_rarest = wilson(2, 2)
+    for name in ("balanced_accuracy", "f1_macro", "auroc", "cohen_kappa", "matthews"):
+        assert found[name].estimate == pytest.approx(1.0)
+        assert (found[name].low, found[name].high) == (of_rarest.low, 1.0)
+    wrong = bootstrap_intervals(y, proba[:, ::-1], draws_ranks=draws_ranks)
+    assert wrong["balanced_accuracy"].to_dict() == {
+        "estimate": 0.0, "low": 0.0, "high": 1.0 - of_rarest.low,
+    }  # fmt: skip
+
+
+def test_a_perfect_score_of_groups_is_as_sure_as_there_are_groups():
+    y, groups = np.repeat([0, 1, 0, 1], 10), np.repeat([0, 1, 2, 2], 10)
+    found = bootstrap_intervals(y, np.eye(2)[y], groups=groups)
+    assert (found["accuracy"].low, found["auroc"].low) == (wilson(3, 3).low, wilson(2, 2).low)
+
+
+def test_always_the_same_answer_is_chance_for_certain():
+    y, proba = np.array([0, 1] * 20), np.tile([0.7, 0.3], (40, 1))
+    found = bootstrap_intervals(y, proba)
+    assert found["balanced_accuracy"].to_dict() == {"estimate": 0.5, "low": 0.5, "high": 0.5}
+    assert found["cohen_kappa"].estimate == found["cohen_kappa"].high == 0.0

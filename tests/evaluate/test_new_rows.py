@@ -113,3 +113,21 @@ def test_scores_and_decisions_are_of_the_same_rows(rng):
                     Resampler(300))  # fmt: skip
     wrong = 1.0 - judged["scores"]["accuracy"]["estimate"]
     assert told["cost"]["per_row"]["estimate"] == pytest.approx(wrong)
+
+
+@pytest.mark.parametrize(
+    ("n_named", "said"),
+    [
+        (60, " It names 0.300 [0.241, 0.367] of the rows, more than the 5% asked for."),
+        (11, " It names 0.055 [0.031, 0.096] of the rows, within chance of the 5% asked for."),
+        (8, " It names 0.040 [0.020, 0.077] of the rows."),
+    ],
+)
+def test_a_threshold_of_a_capacity_tells_how_many_rows_it_names(n_named, said):
+    y, score = np.arange(200) % 2, np.where(np.arange(200) < n_named, 0.9, 0.1)
+    decisions = Decisions(CLASSES, threshold=Threshold(1, 0.5))
+    recipe = Recipe.from_dict({"decide": {"threshold": "top 5%"}}).decide
+    proba = np.stack([1 - score, score], axis=1)
+    told = realised(y, proba, decisions, recipe, Resampler(200))["threshold"]
+    assert told["text"].endswith(said)
+    assert told["is_met"] == (n_named != 60)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.evaluate.intervals import wilson
+from assay.evaluate.intervals import widened, wilson
 from assay.evaluate.redrawn import MAX_BLOCKS
 from assay.evaluate.resampled import Resampler, ratio
 
@@ -64,3 +64,40 @@ def test_the_same_seed_gives_the_same_ends(rng):
 
 def test_nothing_to_divide_by_is_nan():
     assert np.isnan(ratio(np.array(1.0), np.array(0.0)))
+
+
+def test_intervals_are_widened_as_those_of_scores(rng):
+    hits, among = rng.random(200) < 0.8, rng.random(200) < 0.5
+    weight, values = rng.random(200), rng.normal(size=200)
+    plain, wide = Resampler(200), Resampler(200, widening=1.2)
+    assert wide.share(hits) == widened("accuracy", plain.share(hits), 1.2)
+    part, expected = (
+        wide.share(hits, among),
+        wilson((hits & among).sum() / 1.44, among.sum() / 1.44),
+    )
+    assert part.to_dict() == pytest.approx(expected.to_dict())
+    found, mean = wide.means(x=values)["x"], plain.means(x=values)["x"]
+    assert half_width(found) == pytest.approx(1.2 * half_width(mean))
+    heavy = [Resampler(200, weight=weight, widening=by).share(hits) for by in (1.0, 1.2)]
+    assert half_width(heavy[1]) == pytest.approx(1.2 * half_width(heavy[0]))
+
+
+def test_a_mean_is_never_beyond_the_values_it_is_of():
+    cost = np.array([0.0] * 50 + [1.0])
+    found = Resampler(51, widening=3.0).means(cost=cost)["cost"]
+    assert (found.low, found.estimate) == (0.0, pytest.approx(1 / 51))
+
+
+def test_all_right_is_not_certain_by_weight_and_by_group():
+    hits = np.ones(30, dtype=bool)
+    weighted = Resampler(30, weight=np.full(30, 2.0)).share(hits)
+    assert (weighted.low, weighted.high) == pytest.approx((wilson(30, 30).low, 1.0))
+    grouped = Resampler(30, groups=np.repeat(np.arange(5), 6)).share(~hits)
+    assert (grouped.low, grouped.high) == pytest.approx((0.0, wilson(0, 5).high))
+
+
+def test_rows_count_by_weight_and_group():
+    everyone = np.ones(4, dtype=bool)
+    assert Resampler(4).n_units(everyone) == 4.0
+    assert Resampler(4).n_units(~everyone) == 0.0
+    assert Resampler(4, weight=np.array([3.0, 1.0, 1.0, 1.0])).n_units(everyone) == 3.0

@@ -9,6 +9,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
+from assay.evaluate.intervals import wilson
 from assay.evaluate.resampled import Resampler
 from assay.evaluate.thresholds import NEUTRAL, choose_threshold, side_scores
 from assay.rules import Rule, parse_threshold
@@ -138,3 +139,11 @@ def test_what_nobody_was_decided_for_is_none_not_nan():
     told = side_scores(is_positive, np.zeros(40, dtype=bool), Resampler(40))
     assert told["precision"] == {"estimate": None, "low": None, "high": None}
     assert told["recall"]["estimate"] == 0.0
+
+
+def test_perfect_decisions_are_not_certain():
+    is_positive = np.repeat([True, False], [3, 17])
+    told = side_scores(is_positive, is_positive, Resampler(20))
+    assert told["f1"] == wilson(3, 3).to_dict()
+    assert told["balanced_accuracy"] == wilson(3, 3).to_dict()
+    assert told["accuracy"] == wilson(20, 20).to_dict()

@@ -30,7 +30,9 @@ def browser():
 @pytest.fixture
 def document(make_subject, full_evaluation):
     classes = ("</script><script>document.title='broken'</script>", "<img src='https://x.test/a'>")
-    return make_context(make_subject(full_evaluation(classes)))
+    evaluation = full_evaluation(classes)
+    evaluation["decisions"]["priors"]["deployment"] = {classes[0]: 0.94, classes[1]: 0.06}
+    return make_context(make_subject(evaluation))
 
 
 @pytest.fixture
@@ -75,8 +77,9 @@ def test_slider_moves_the_numbers_as_python_counts_them(page, document):
         for name in ("tp", "fp", "fn", "tn"):
             assert _shown(page, name) == _figure(found[name], 0)
         assert _shown(page, "cost") == _figure(found["cost_per_1000"], 1)
-        assert slider.get_attribute("aria-valuetext") == f"threshold {idx / 100:.2f}"
-        assert f"At {idx / 100:.2f}: precision" in page.get_by_role("status").inner_text()
+        at = _figure(table["threshold"][idx], table["n_decimals"])
+        assert slider.get_attribute("aria-valuetext") == f"threshold {at}"
+        assert f"At {at}: precision" in page.get_by_role("status").inner_text()
 
 
 def test_page_starts_with_the_numbers_that_python_wrote(page, document):

@@ -218,3 +218,14 @@ def test_other_candidates_have_their_importance(make_subject, full_evaluation):
     assert "For the other candidates" in page
     assert "<bdi>&lt;sex&gt;</bdi>" in page
     assert "<sex>" not in page.partition("report-data")[0]
+
+
+def test_other_class_shares_are_told_above_the_figures_they_govern(make_subject, full_evaluation):
+    evaluation = full_evaluation()
+    shares = {"training": {"no": 0.5, "yes": 0.5}, "deployment": {"no": 0.95, "yes": 0.05}}
+    evaluation["decisions"]["priors"] = {**shares, "text": "For other shares."}
+    page = render_html(make_context(make_subject(evaluation)))
+    decisions = page.partition('<h2 id="decisions-h">')[2]
+    assert decisions.index("For other shares.") < decisions.index("<h3>Threshold</h3>")
+    slider = page.partition('<h2 id="threshold-h">')[2].partition("</section>")[0]
+    assert "5.0\u00a0% of class <bdi>yes</bdi>, against 50.0\u00a0% here" in slider

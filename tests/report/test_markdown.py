@@ -5,16 +5,23 @@ import re
 from assay.report.context import make_context
 from assay.report.markdown import escaped, is_untouched, render_markdown
 
+PRIORS = {
+    "text": "For other shares.",
+    "training": {"a|b": 0.5, "yes": 0.5},
+    "deployment": {"a|b": 0.95, "yes": 0.05},
+}
+
 
 def test_card_has_the_sections_of_a_model_card(make_subject, full_evaluation):
     card = render_markdown(make_context(make_subject(full_evaluation())))
     assert re.findall(r"^## (.*)$", card, flags=re.MULTILINE) == [
-        "Intended use", "Training data", "Scores", "What it depends on", "Limits and findings",
-        "Ethical considerations", "How to reproduce",
+        "Intended use", "Training data", "Scores", "Decisions", "What it depends on",
+        "Limits and findings", "Ethical considerations", "How to reproduce",
     ]  # fmt: skip
     assert card.count("*To be filled in by a person.*") == 4
     assert "| **blend** (ships) | 0.490 | 0.470 to 0.510 |" in card
     assert "- **high**, boat: boat tells the target almost perfectly." in card
+    assert re.search(r"^\*\*\d+ grave findings? about the table: read ", card, flags=re.MULTILINE)
     assert "assay train TABLE --recipe titanic.toml -o titanic.assay" in card
 
 
@@ -62,3 +69,23 @@ def test_card_says_what_rows_of_one_class_leave_unsaid(make_subject, full_evalua
     assert "All 9 rows are of class 'no'." in render_markdown(
         make_context(make_subject(evaluation))
     )
+
+
+def test_card_tells_decisions_and_first_the_shares_they_are_for(make_subject, full_evaluation):
+    evaluation = full_evaluation(("a|b", "yes"))
+    evaluation["decisions"]["priors"] = PRIORS
+    card = render_markdown(make_context(make_subject(evaluation)))
+    told = card.partition("## Decisions\n")[2].partition("## ")[0]
+    lines = [line for line in told.splitlines() if line]
+    assert lines[0].startswith(r"**For other shares.** a\|b: 95.0")
+    assert [line.split(":")[0].split(" (")[0] for line in lines[1:-1]] == [
+        "- Threshold", "- Costs", "- Sets of classes", "- No label"
+    ]  # fmt: skip
+    assert lines[2] == "- Costs: Deciding by cost saves 0.4 a row."
+    assert lines[-1] == "All figures are of rows left out."
+
+
+def test_candidates_have_their_accuracy(make_subject, full_evaluation):
+    card = render_markdown(make_context(make_subject(full_evaluation())))
+    assert "| candidate | log loss | interval | accuracy | interval |" in card
+    assert "| 0.470 to 0.510 | 0.760 | 0.740 to 0.780 |" in card

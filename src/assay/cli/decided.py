@@ -84,7 +84,45 @@ def choose_decisions(
     if coverage is not None and found not in ("set", "abstain"):
         raise UserError(f"--decide {how} makes no sets", where="--coverage", fix="Leave it out")
     costs = None if cost is None else read_cost_file(cost)
-    return model.deciding(cost=costs, coverage=coverage, where=cost or "cost"), found
+    decisions = model.deciding(cost=costs, coverage=coverage, where=cost or "cost")
+    if found == "cost" and decisions.cost is None:
+        raise UserError("the model holds no cost matrix", fix="Give one with --cost FILE")
+    return decisions, found
+
+
+def crowded(model: "Model", outcome: Outcome, chosen: "tuple[Decisions, How] | None") -> str | None:
+    """Return that a threshold of "top k%" names more of these rows than that, beyond chance.
+
+    The threshold was fitted to rows left out of training; among others it may name any share.
+
+    Args:
+        model: Holds the rule.
+        outcome: What was decided for N rows.
+        chosen: What `choose_decisions` returned.
+
+    Returns:
+        A sentence; None where there is nothing to tell.
+    """
+    from assay.evaluate.intervals import wilson
+    from assay.rules import parse_threshold
+
+    rule = parse_threshold(model.recipe.decide.threshold)
+    if chosen is None or chosen[1] != "threshold" or rule.name != "top" or rule.limit is None:
+        return None
+    threshold = chosen[0].threshold
+    if threshold is None:
+        return None
+    name = model.classes[threshold.positive]
+    n_named, n_rows = sum(label == name for label in outcome.labels), len(outcome.labels)
+    share = wilson(n_named, n_rows, confidence=model.recipe.evaluate.confidence)
+    if share.low is None or share.low <= rule.limit:
+        return None
+    most = f"{rule.limit * 100:.10g}%"
+    return (
+        f"warning: {chosen[0].classes[threshold.positive]!r} is named for {n_named:,} of "
+        f"{n_rows:,} rows, {share.estimate:.1%}, more than the {most} that were asked for: the "
+        "threshold is that of the rows learnt from; sort by its probability to take fewer"
+    )
 
 
 def _ways(how: str) -> str:

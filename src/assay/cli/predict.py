@@ -74,7 +74,7 @@ def predict(
     rows; --columns chooses otherwise. --decide takes the label by costs, by a
     threshold, or gives one to those rows only that are sure enough.
     """
-    from assay.cli.decided import choose_decisions, decided
+    from assay.cli.decided import choose_decisions, crowded, decided
     from assay.cli.guarded import guard_rows
     from assay.cli.output import check_destination, choose_format, say_json, write_frame
     from assay.cli.spreadsheet import check_is_csv, spreadsheet_safe
@@ -99,6 +99,8 @@ def predict(
         _tell_ignored(model, rows, talk)
         proba = model.predict_proba(rows)
         outcome = decided(model, proba, chosen)
+        if (told := crowded(model, outcome, chosen)) is not None:
+            talk(told)
         if has_flags:
             outcome = replace(outcome, flags=guard_rows(model, rows, proba, talk))
     if record is not None and (out, columns, format_name) == (None, None, None):

@@ -103,6 +103,7 @@ def reliability(
     *,
     confidence: float,
     intervals: Mapping[str, Interval] | None = None,
+    widening: float = 1.0,
 ) -> dict[str, Any]:
     """Return how often the model is right when it is so sure.
 
@@ -114,6 +115,8 @@ def reliability(
         proba: Probabilities, (N, C).
         confidence: Of the intervals, in (0, 1).
         intervals: Of "ece" and "brier", where `bootstrap_intervals` has found them.
+        widening: How much wider the intervals of bins are made, by rows that count for
+            less, as those of classes are; see `intervals.CROSS_FITTED`.
 
     Returns:
         Plain data for JSON: n_rows; confidence; bins [{n, mean_confidence, accuracy
@@ -137,7 +140,8 @@ def reliability(
     rows = []
     for idx in np.unique(bins):
         own = bins == idx
-        share = wilson(float(is_right[own].sum()), float(own.sum()), confidence=confidence)
+        n_right, n_own = is_right[own].sum() / widening**2, own.sum() / widening**2
+        share = wilson(float(n_right), float(n_own), confidence=confidence)
         rows.append(
             {
                 "n": int(own.sum()),

@@ -27,6 +27,7 @@ from assay.decide import (
 )
 from assay.errors import UserError
 from assay.evaluate.conformal import categories, fit_sets
+from assay.evaluate.intervals import CROSS_FITTED
 from assay.evaluate.redrawn import Draws
 from assay.evaluate.resampled import Resampler
 from assay.evaluate.thresholds import choose_threshold
@@ -79,7 +80,8 @@ def fit_decisions(
 
     Returns:
         The decisions to store, and a document, plain data for JSON without NaN. Interval
-        means {"estimate", "low", "high"}, None where undefined. Where other shares of
+        means {"estimate", "low", "high"}, None where undefined, `CROSS_FITTED` times as
+        wide as drawing rows gives it, as all intervals of left-out rows are. Where other shares of
         classes are expected, all figures are those to expect there.
 
         n_rows, confidence, note.
@@ -119,8 +121,7 @@ def fit_decisions(
     groups = None if groups is None else ranks(groups[chosen])
     counts = np.bincount(y, minlength=len(classes))
     plan = plan_decisions(recipe, classes, counts)
-    shares = counts if plan.deployment is None else plan.deployment
-    fitter = _Fitter(recipe, plan, positive_class(recipe, classes, shares), counts)
+    fitter = _Fitter(recipe, plan, class_of_threshold(recipe, classes, counts), counts)
     fitted = fitter.fit(y, proba)
 
     part = _parts(y, seed=seed, groups=groups)
@@ -133,6 +134,7 @@ def fit_decisions(
         n_resamples=n_resamples,
         seed=seed,
         draws=draws,
+        widening=CROSS_FITTED,
     )
     told: dict[str, Any] = {"n_rows": len(y), "confidence": confidence, "note": NOTE}
     if fitted.threshold is not None:
@@ -147,6 +149,24 @@ def fit_decisions(
     if fitted.deployment is not None:
         told["priors"] = priors_told(fitted)
     return fitted, told
+
+
+def class_of_threshold(recipe: DecideRecipe, classes: Sequence[str], counts: Indices) -> int | None:
+    """Return the class that a threshold is for, which may be the rarer only where it is used.
+
+    Args:
+        recipe: The section [decide].
+        classes: Names of the C classes.
+        counts: Rows of each class, (C,).
+
+    Returns:
+        Its index; None where no threshold is wanted.
+
+    Raises:
+        UserError: What `plan_decisions` refuses.
+    """
+    plan = plan_decisions(recipe, classes, counts)
+    return positive_class(recipe, classes, counts if plan.deployment is None else plan.deployment)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ _RANK_BUDGET = 6_000_000  # rows x classes x resamples for AUROC: see `n_ranked_
 _RARE_RANK_BUDGET = 200_000_000  # the same where a class is rare
 _HIGHEST = {"brier": 2.0, "log_loss": np.inf}  # of the others it is 1
 _LOWEST = {"matthews": -1.0, "cohen_kappa": -1.0}  # of the others it is 0
+_LOSSES = ("log_loss", "brier", "ece")  # no shares of rows, nor means of such
+_NO_WIDTH = 1e-9
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def bootstrap_intervals(
         An interval for each name in `metrics.SCORES`; all None where the score is
         undefined. Draws in which it is undefined are left out; if they are most, the
         ends are None. With one row or one group there is nothing to draw, and the
-        ends are None.
+        ends are None. Where every draw is perfect, or all wrong, the ends are those of
+        `less_certain`, of the rows or groups of the rarest class, for accuracy of all.
 
     Raises:
         UserError: Shapes differ, no row, or a probability that is not finite.
@@ -133,12 +136,54 @@ def bootstrap_intervals(
     half = NormalDist().inv_cdf((1 + confidence) / 2)
     if "ece" in drawn:
         drawn["ece"] = _unbiased(drawn["ece"], estimates["ece"])
-    return {
+    found = {
         name: percentile_interval(estimates[name], drawn[name], confidence)
         if name in drawn
         else _normal(name, estimates[name], half * deviation[name])
         for name in SCORES
     }
+    n_rarest = _rarest_units(y_true, draws)
+    for name in SCORES:
+        if name not in _LOSSES and not (name in _LOWEST and found[name].estimate == 0.0):
+            n_units = draws.n_units if name == "accuracy" else n_rarest
+            found[name] = less_certain(found[name], n_units, confidence=confidence)
+    return found
+
+
+def less_certain(interval: Interval, n_units: float, *, confidence: float) -> Interval:
+    """Return Wilson's interval in place of one without width at 1 or 0.
+
+    Where nothing is wrong, or nothing right, rows drawn anew say the same in every draw: that
+    claims certainty. The ends are then those of a share of so many right of as many.
+
+    Args:
+        interval: Of a score whose best is 1.
+        n_units: Independent rows behind it; of those that it is a mean over, the fewest.
+        confidence: In (0, 1).
+
+    Example:
+        >>> less_certain(Interval(1.0, 1.0, 1.0), 3, confidence=0.95).low == wilson(3, 3).low
+        True
+        >>> less_certain(Interval(0.5, 0.5, 0.5), 3, confidence=0.95).low
+        0.5
+    """
+    estimate, low, high = interval.estimate, interval.low, interval.high
+    if estimate is None or low is None or high is None or high - low > _NO_WIDTH:
+        return interval
+    perfect = wilson(n_units, n_units, confidence=confidence).low
+    if perfect is not None and estimate >= 1.0 - _NO_WIDTH:
+        return Interval(estimate, perfect, 1.0)
+    if perfect is not None and estimate <= _NO_WIDTH:
+        return Interval(estimate, 0.0, 1.0 - perfect)
+    return interval
+
+
+def _rarest_units(y_true: Indices, draws: Draws) -> int:
+    """Return how many rows or groups hold a row of the class that fewest of them hold."""
+    if draws.n_units == len(y_true):
+        return rarest(np.bincount(y_true))
+    pairs = np.unique(y_true * draws.n_units + draws.unit)
+    return rarest(np.bincount(pairs // draws.n_units))
 
 
 def widened(name: str, interval: Interval, factor: float) -> Interval:
@@ -153,13 +198,23 @@ def widened(name: str, interval: Interval, factor: float) -> Interval:
         >>> widened("accuracy", Interval(0.9, 0.8, 0.95), 1.5).low
         0.75
     """
+    return stretched(interval, factor, _LOWEST.get(name, 0.0), _HIGHEST.get(name, 1.0))
+
+
+def stretched(interval: Interval, factor: float, lowest: float, highest: float) -> Interval:
+    """Return an interval `factor` times as wide, its ends within [lowest, highest].
+
+    Example:
+        >>> stretched(Interval(2.0, 1.0, 4.0), 1.5, 0.0, 4.0)
+        Interval(estimate=2.0, low=0.5, high=4.0)
+    """
     estimate, low, high = interval.estimate, interval.low, interval.high
     if estimate is None or low is None or high is None:
         return interval
     return Interval(
         estimate,
-        max(estimate - factor * (estimate - low), _LOWEST.get(name, 0.0)),
-        min(estimate + factor * (high - estimate), _HIGHEST.get(name, 1.0)),
+        max(estimate - factor * (estimate - low), min(lowest, low)),  # equal up to rounding
+        min(estimate + factor * (high - estimate), max(highest, high)),
     )
 
 

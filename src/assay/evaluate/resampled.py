@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.evaluate.intervals import Interval, percentile_interval, wilson
+from assay.evaluate.intervals import (
+    Interval,
+    less_certain,
+    percentile_interval,
+    stretched,
+    wilson,
+)
 from assay.evaluate.redrawn import Draws
 from assay.metrics import Floats, Indices
 
@@ -31,6 +37,7 @@ class Resampler:
         n_resamples: Draws.
         seed: Of blocks and draws.
         draws: Of these rows or groups, where they are made already.
+        widening: How much wider the intervals are made; see `intervals.CROSS_FITTED`.
 
     Attributes:
         weight: What each row counts, (N,).
@@ -46,10 +53,12 @@ class Resampler:
         n_resamples: int = 1000,
         seed: int = 0,
         draws: Draws | None = None,
+        widening: float = 1.0,
     ) -> None:
         self.confidence = confidence
         self.weight = np.ones(n_rows) if weight is None else weight
         self._is_plain = weight is None and groups is None
+        self._widening = widening
         self._n_resamples = n_resamples
         self._draws = Draws(n_rows, groups, seed=seed) if draws is None else draws
 
@@ -57,7 +66,9 @@ class Resampler:
         """Return the share of `hits` (N,) in the rows `among` (N,), by default in all.
 
         Of rows that are neither weighted nor grouped it is Wilson's interval, which is
-        sensible where all or none are hit.
+        sensible where all or none are hit. It is widened as `evaluate_predictions` does
+        that of the accuracy, and in a part of the rows as that of a class, so that the
+        same share has the same interval there and here.
 
         Example:
             >>> found = Resampler(4).share(np.array([True, True, False, True]))
@@ -68,11 +79,28 @@ class Resampler:
         hits = hits & rows
         if self._is_plain:
             n_hits, n_rows = int(np.count_nonzero(hits)), int(np.count_nonzero(rows))
-            return wilson(n_hits, n_rows, confidence=self.confidence)
+            if among is None:
+                plain = wilson(n_hits, n_rows, confidence=self.confidence)
+                return stretched(plain, self._widening, 0.0, 1.0)
+            worth = 1.0 / self._widening**2
+            return wilson(worth * n_hits, worth * n_rows, confidence=self.confidence)
         columns = np.stack([hits, rows], axis=1).astype(np.float64)
-        return self.of_sums(columns, {"share": lambda sums: ratio(sums[..., 0], sums[..., 1])})[
+        return self.of_shares(columns, {"share": _share}, n_units={"share": self.n_units(rows)})[
             "share"
         ]
+
+    def n_units(self, among: Flags) -> float:
+        """Return how many independent rows `among` (N,) count as, by weight and group.
+
+        (sum w)^2 / sum w^2 over rows or groups (Kish 1965, Survey Sampling, 11.7).
+
+        Example:
+            >>> Resampler(4, groups=np.array([0, 0, 1, 1])).n_units(np.array([True] * 4))
+            2.0
+        """
+        by_unit = np.bincount(self._draws.unit, self.weight * among)
+        total = float((by_unit**2).sum())
+        return float(by_unit.sum()) ** 2 / total if total else 0.0
 
     def average(self, values: Floats | Flags | Indices) -> float:
         """Return the mean of values (N,) without an interval."""
@@ -87,18 +115,35 @@ class Resampler:
         """
         columns = np.stack([np.ones(len(self.weight)), *values.values()], axis=1)
         formulas = {name: _mean_of(place) for place, name in enumerate(values, start=1)}
-        return self.of_sums(columns, formulas)
+        return {
+            name: stretched(
+                one, self._widening, float(values[name].min()), float(values[name].max())
+            )
+            for name, one in self._of_sums(columns, formulas).items()
+        }
 
-    def of_sums(self, columns: Floats, formulas: Mapping[str, Formula]) -> dict[str, Interval]:
-        """Return figures that formulas make of the rows' sums.
+    def of_shares(
+        self, columns: Floats, formulas: Mapping[str, Formula], *, n_units: Mapping[str, float]
+    ) -> dict[str, Interval]:
+        """Return shares, or means of shares, that formulas make of the rows' sums.
 
         Args:
             columns: What each row adds, (N, M).
-            formulas: From sums (..., M) to figures (...), NaN where undefined.
+            formulas: From sums (..., M) to figures (...) in [0, 1], NaN where undefined.
+            n_units: Of each, as for `less_certain`.
 
         Returns:
             An interval for each formula; without ends where there is only one block.
         """
+        found = self._of_sums(columns, formulas)
+        certain = {
+            name: less_certain(one, n_units[name], confidence=self.confidence)
+            for name, one in found.items()
+        }
+        return {name: stretched(one, self._widening, 0.0, 1.0) for name, one in certain.items()}
+
+    def _of_sums(self, columns: Floats, formulas: Mapping[str, Formula]) -> dict[str, Interval]:
+        """Return figures as drawn: of columns (N, M), formulas from sums (..., M)."""
         columns, draws = columns * self.weight[:, None], self._draws
         by_block = np.stack(
             [np.bincount(draws.block, column, draws.n_blocks) for column in columns.T], axis=1
@@ -119,6 +164,10 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
     top, bottom = np.broadcast_arrays(numerator, denominator)
     result: Floats = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
     return result
+
+
+def _share(sums: Floats) -> Floats:
+    return ratio(sums[..., 0], sums[..., 1])
 
 
 def _mean_of(place: int) -> Formula:

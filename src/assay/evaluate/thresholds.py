@@ -111,7 +111,15 @@ def side_scores(
     """
     right = is_positive & is_decided
     cells = np.stack([right, is_positive, is_decided, np.ones_like(right)], axis=1)
-    drawn = rows.of_sums(cells.astype(np.float64), {"f1": _f1, "balanced_accuracy": _balanced})
+    n_sides = [rows.n_units(side) for side in (is_positive, ~is_positive) if side.any()]
+    drawn = rows.of_shares(
+        cells.astype(np.float64),
+        {"f1": _f1, "balanced_accuracy": _balanced},
+        n_units={
+            "f1": rows.n_units(is_positive | is_decided),
+            "balanced_accuracy": min(n_sides, default=0.0),
+        },
+    )
     scores = {
         "precision": rows.share(is_positive, is_decided),
         "recall": rows.share(is_decided, is_positive),

@@ -89,7 +89,7 @@ def threshold_worth(
 
 
 def _is_met(rule: Rule, scores: Mapping[str, Any]) -> bool:
-    """Whether the interval of what was asked for reaches what was asked."""
+    """Whether the interval of what was asked for reaches what was asked; see `_reached`."""
     if rule.limit is None:
         return True
     if rule.name == "top":
@@ -101,13 +101,37 @@ def _is_met(rule: Rule, scores: Mapping[str, Any]) -> bool:
 
 def _threshold_text(told: Mapping[str, Any], rule: Rule) -> str:
     scores, goal = told["scores"], _GOALS.get(rule.name, str(rule))
-    missed = "" if told["is_met"] else f" {rule} was asked for and is not reached."
+    kept = (
+        _named(scores["share"], rule, is_met=told["is_met"])
+        if rule.name == "top"
+        else _reached(scores.get(rule.name), rule, is_met=told["is_met"])
+    )
     return (
         f"{told['positive']!r} is decided from a probability of {told['value']:.3g} on, "
         f"for {goal}: precision {_shown(scores['precision'])}, recall "
         f"{_shown(scores['recall'])}, F1 {_shown(scores['f1'])} on rows that did not "
-        f"choose it (naming the likeliest class: F1 {_shown(told['likeliest']['f1'])}).{missed}"
+        f"choose it (naming the likeliest class: F1 {_shown(told['likeliest']['f1'])}).{kept}"
     )
+
+
+def _named(share: Mapping[str, float | None], rule: Rule, *, is_met: bool) -> str:
+    """Return how many rows a rule such as "top 5%" named, beside how many it may name."""
+    estimate, limit = share["estimate"], 0.0 if rule.limit is None else rule.limit
+    asked = f"the {limit * 100:.10g}% asked for"
+    beside = ""
+    if estimate is not None and estimate > limit:
+        beside = f", within chance of {asked}" if is_met else f", more than {asked}"
+    return f" It names {_shown(share)} of the rows{beside}."
+
+
+def _reached(found: Mapping[str, float | None] | None, rule: Rule, *, is_met: bool) -> str:
+    """Return that a rule such as "precision>=0.9" was missed, or only by chance; else nothing."""
+    if not is_met:
+        return f" {rule} was asked for and is not reached."
+    estimate = None if found is None else found["estimate"]
+    if found is None or estimate is None or rule.limit is None or estimate >= rule.limit:
+        return ""
+    return f" {rule} was asked for: {_shown(found)} is within chance of it."
 
 
 def cost_worth(
@@ -288,7 +312,7 @@ def _is_kept(rule: Rule, answered: Interval, accuracy: Interval) -> bool:
 
 def _abstention_text(told: Mapping[str, Any], rule: Rule) -> str:
     everyone = told["curve"][-1]["accuracy"]["estimate"]
-    missed = "" if told["is_met"] else f" {rule} was asked for and is not reached."
+    missed = _reached(told.get(rule.name), rule, is_met=told["is_met"])
     given = (
         "No row gets a label"
         if told["accuracy"]["estimate"] is None

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assay.report.opening import grave_sentence
 from assay.report.wording import candidate_name, counted, figure, one_line, percent, span
 
 MARK = "<!-- Model card written by assay "
@@ -17,6 +18,12 @@ _MARKS = "\\`*_[]#|~"
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _FILL_IN = "*To be filled in by a person.*"
 _MOST_ROWS = 30
+_DECISIONS = {
+    "threshold": "Threshold",
+    "cost": "Costs",
+    "conformal": "Sets of classes",
+    "abstention": "No label",
+}
 _BY_CLASS = ("precision", "recall", "f1")
 
 
@@ -35,10 +42,12 @@ def render_markdown(document: Mapping[str, Any]) -> str:
         "",
         f"**{escaped(document['verdict']['text'])}**",
         "",
+        *_warning(document),
         *_details(document),
         *_section("Intended use", [_fill_in("what it is for, who uses it, what it is not for")]),
         *_section("Training data", _data(document)),
         *_section("Scores", _scores(document)),
+        *_section("Decisions", _decisions(document)),
         *_section("What it depends on", _importance(document)),
         *_section("Limits and findings", _findings(document)),
         *_section(
@@ -84,6 +93,11 @@ def _fill_in(what: str) -> str:
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [header, ["---"] * len(header), *rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _warning(document: Mapping[str, Any]) -> list[str]:
+    told = grave_sentence(document["findings"]["items"])
+    return [f"**{told}**", ""] if told else []
 
 
 def _details(document: Mapping[str, Any]) -> list[str]:
@@ -191,9 +205,32 @@ def _candidates(document: Mapping[str, Any]) -> list[str]:
     for one in document["candidates"]:
         loss = one["scores"].get("log_loss") or {}
         name = f"**{one['label']}** (ships)" if one["is_shipped"] else escaped(one["label"])
-        rows.append([name, figure(loss.get("estimate")), span(loss)])
-    header = ["candidate", "log loss", "interval"]
+        right = one["scores"].get("accuracy") or {}
+        cells = [
+            text for score in (loss, right) for text in (figure(score.get("estimate")), span(score))
+        ]
+        rows.append([name, *cells])
+    header = ["candidate", "log loss", "interval", "accuracy", "interval"]
     return [*_table(header, rows), ""] if rows else []
+
+
+def _decisions(document: Mapping[str, Any]) -> list[str]:
+    """Return the rules that the model file holds, and first the class shares they are for."""
+    found, lines = document["decisions"], []
+    priors = found.get("priors") or {}
+    if priors.get("text"):
+        shares = [
+            f"{escaped(name)}: {percent(share)} (learnt from: {percent(priors['training'][name])})"
+            for name, share in list(priors["deployment"].items())[:_MOST_ROWS]
+            if name in priors["training"]
+        ]
+        lines += [f"**{escaped(priors['text'])}** {', '.join(shares)}.", ""]
+    for key, title in _DECISIONS.items():
+        one = found.get(key) or {}
+        if one.get("text"):
+            rule = f" ({escaped(one['rule'])})" if one.get("rule") else ""
+            lines.append(f"- {title}{rule}: {escaped(one['text'])}")
+    return [*lines, "", escaped(found["note"])] if lines and found.get("note") else lines
 
 
 def _importance(document: Mapping[str, Any]) -> list[str]:

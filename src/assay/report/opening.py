@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.report.judged import judged_parts
-from assay.report.wording import NO_BREAK, figure, percent, shortened, span
+from assay.report.wording import NO_BREAK, counted, figure, percent, shortened, span
 
 _SHOWN = ("accuracy", "log_loss", "auroc", "balanced_accuracy")
 _MOST_NAME = 200  # characters
@@ -70,6 +70,21 @@ def _beside(score: Mapping[str, Any], *, is_share: bool) -> str:
         return ""
     text = percent(majority) if is_share else figure(majority)
     return f"{text} without a model"
+
+
+def grave_sentence(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many grave findings there are, to stand below the verdict; "" of none.
+
+    Example:
+        >>> grave_sentence([{"severity": "high"}, {"severity": "low"}])
+        '1 grave finding about the table: read it before believing a score.'
+    """
+    n_grave = sum(one["severity"] == "high" for one in findings)
+    if not n_grave:
+        return ""
+    told = counted(n_grave, "grave finding")
+    which = "it" if n_grave == 1 else "them"
+    return f"{told} about the table: read {which} before believing a score."
 
 
 def scores_sentence(evaluation: Mapping[str, Any]) -> str:

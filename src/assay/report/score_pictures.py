@@ -167,8 +167,9 @@ def threshold_picture(table: Mapping[str, Any], figures: Sequence[Mapping[str, A
         f'data-width="{box.x.end - box.x.start:.1f}" '
         f'd="M0 {box.y.end:.0f}V{box.y.start:.0f}" transform="translate({at:.1f} 0)"/>'
     )
+    n_decimals = table["n_decimals"] - 1
     told = "; ".join(
-        f"at {figure(xs[idx], 1)} precision {figure(figures[idx]['precision'], 2)}, "
+        f"at {figure(xs[idx], n_decimals)} precision {figure(figures[idx]['precision'], 2)}, "
         f"recall {figure(figures[idx]['recall'], 2)}, F1 {figure(figures[idx]['f1'], 2)}"
         for idx in range(10, len(xs) - 1, 20)
     )

@@ -1,12 +1,19 @@
 """The threshold of two classes: counts at each, and the figures that follow from them.
 
-The page's script computes the same from the same table; a test compares the two.
+The page's script computes the same from the same table; a test compares the two. Where
+other shares of the classes are expected, a row counts as many as are to come for it, and
+each threshold is moved as `Decisions.adjusted` moves a probability, so that the same rows
+are called the class.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from assay.report.wording import PART_TITLES
+
+_ALIKE = (1.0, 1.0)  # what rows of the two classes count
+_HALF = 0.5
+_DECIMALS, _MOVED_DECIMALS = 2, 4  # of thresholds; those of a rare class lie close together
 
 
 def threshold_section(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -18,13 +25,18 @@ def threshold_section(evaluation: Mapping[str, Any]) -> dict[str, Any] | None:
     Returns:
         None but for two classes with curves; otherwise the table of `curves` with
         part, whose rows they are; start_idx, the threshold of the decisions or 0.5;
-        start_reason; cost_miss and cost_alarm, of the cost matrix or 1.
+        start_reason; cost_miss and cost_alarm, of the cost matrix or 1; weights, what a
+        row of the class and another row count, 1 and 1 unless other shares are expected;
+        priors, then the share of the class in {training, deployment}, else None;
+        n_decimals, that tell the thresholds apart.
     """
     for part in PART_TITLES:
         curves = (evaluation.get(part) or {}).get("curves") or {}
         table = curves.get("thresholds")
         if table:
-            start_idx, reason = _start(table, evaluation.get("decisions") or {})
+            decisions = evaluation.get("decisions") or {}
+            table = {**table, **_expected(table, decisions.get("priors") or {})}
+            start_idx, reason = _start(table, decisions)
             miss, alarm = _costs(table, evaluation)
             return {
                 **table,
@@ -43,7 +55,7 @@ def threshold_figures(
     """Return what follows from the counts at one threshold.
 
     Args:
-        table: With tp, fp, fn and tn, lists of counts.
+        table: With tp, fp, fn and tn, lists of counts, and perhaps weights.
         idx: Position in them.
         cost_miss: Of a row of the class that is not called so.
         cost_alarm: Of another row that is called the class.
@@ -51,6 +63,7 @@ def threshold_figures(
     Returns:
         tp, fp, fn, tn; precision, recall, specificity, f1, accuracy and called (the
         share of rows called the class), None where undefined; cost; cost_per_1000 rows.
+        All but the first four are of weighted rows.
 
     Example:
         >>> table = {"tp": [3], "fp": [1], "fn": [1], "tn": [5]}
@@ -59,19 +72,21 @@ def threshold_figures(
         (0.75, 0.8, 11.0)
     """
     tp, fp, fn, tn = (int(table[name][idx]) for name in ("tp", "fp", "fn", "tn"))
-    n_rows = tp + fp + fn + tn
-    cost = fn * cost_miss + fp * cost_alarm
+    own, other = table.get("weights") or _ALIKE
+    found, missed, alarms, passed = own * tp, own * fn, other * fp, other * tn
+    n_rows = found + missed + alarms + passed
+    cost = missed * cost_miss + alarms * cost_alarm
     return {
         "tp": tp,
         "fp": fp,
         "fn": fn,
         "tn": tn,
-        "precision": _ratio(tp, tp + fp),
-        "recall": _ratio(tp, tp + fn),
-        "specificity": _ratio(tn, tn + fp),
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "accuracy": _ratio(tp + tn, n_rows),
-        "called": _ratio(tp + fp, n_rows),
+        "precision": _ratio(found, found + alarms),
+        "recall": _ratio(found, found + missed),
+        "specificity": _ratio(passed, passed + alarms),
+        "f1": _ratio(2 * found, 2 * found + alarms + missed),
+        "accuracy": _ratio(found + passed, n_rows),
+        "called": _ratio(found + alarms, n_rows),
         "cost": float(cost),
         "cost_per_1000": _ratio(1000 * cost, n_rows),
     }
@@ -81,13 +96,31 @@ def _ratio(top: float, bottom: float) -> float | None:
     return top / bottom if bottom else None
 
 
+def _expected(table: Mapping[str, Any], priors: Mapping[str, Any]) -> dict[str, Any]:
+    """Return weights and thresholds for the shares of the classes that are expected."""
+    sides: list[dict[str, Any]] = [
+        {side: (priors.get(side) or {}).get(table[name]) for side in ("training", "deployment")}
+        for name in ("class", "other")
+    ]
+    if not all(share for side in sides for share in side.values()):
+        return {"weights": list(_ALIKE), "priors": None, "n_decimals": _DECIMALS}
+    own, other = (float(side["deployment"]) / float(side["training"]) for side in sides)
+    moved = [own * p / (own * p + other * (1 - p)) for p in table["threshold"]]
+    return {
+        "threshold": moved,
+        "weights": [own, other],
+        "priors": sides[0],
+        "n_decimals": _MOVED_DECIMALS,
+    }
+
+
 def _start(table: Mapping[str, Any], decisions: Mapping[str, Any]) -> tuple[int, str]:
     chosen = decisions.get("threshold") or {}
-    value = chosen.get("value")
+    value, reason = chosen.get("value"), str(chosen.get("rule", ""))
     if value is None or chosen.get("positive") != table["class"] or not 0 <= value <= 1:
-        return (len(table["threshold"]) - 1) // 2, ""
+        value, reason = _HALF, ""
     distances = [abs(value - threshold) for threshold in table["threshold"]]
-    return distances.index(min(distances)), str(chosen.get("rule", ""))
+    return distances.index(min(distances)), reason
 
 
 def _costs(table: Mapping[str, Any], evaluation: Mapping[str, Any]) -> tuple[float, float]:

@@ -50,9 +50,10 @@
   var range = by("threshold-range");
   if (!range) return;
   var table = JSON.parse(by("report-data").textContent).threshold;
+  var own = table.weights[0], other = table.weights[1];  // what a row of each class counts
   var ratio = function (top, bottom) { return bottom ? top / bottom : null; };
   var cost = function (idx) {
-    return table.fn[idx] * number("cost-miss") + table.fp[idx] * number("cost-alarm");
+    return own * table.fn[idx] * number("cost-miss") + other * table.fp[idx] * number("cost-alarm");
   };
   var number = function (id) {
     var value = parseFloat(by(id).value);
@@ -69,11 +70,12 @@
   var update = function () {
     var idx = +range.value;
     var tp = table.tp[idx], fp = table.fp[idx], fn = table.fn[idx], tn = table.tn[idx];
-    var rows = tp + fp + fn + tn;
-    var at = text(table.threshold[idx], 2);
+    var found = own * tp, missed = own * fn, alarms = other * fp, passed = other * tn;
+    var rows = found + missed + alarms + passed;
+    var at = text(table.threshold[idx], table.n_decimals);
     var figures = {
-      precision: ratio(tp, tp + fp), recall: ratio(tp, tp + fn),
-      f1: ratio(2 * tp, 2 * tp + fp + fn), accuracy: ratio(tp + tn, rows)
+      precision: ratio(found, found + alarms), recall: ratio(found, found + missed),
+      f1: ratio(2 * found, 2 * found + alarms + missed), accuracy: ratio(found + passed, rows)
     };
     Object.keys(figures).forEach(function (key) { show(key, text(figures[key], 3)); });
     show("cost", text(ratio(1000 * cost(idx), rows), 1));
