@@ -29,7 +29,7 @@ def _contract_floors() -> Floors:
 def _modules() -> list[str]:
     files = [file.stem for file in HOUSE.glob("*.py")]
     folders = [file.parent.name for file in HOUSE.glob("*/__init__.py")]
-    return sorted(name for name in files + folders if not name.startswith("_"))
+    return sorted(name for name in files + folders if name != "__init__")
 
 
 def test_map_and_contract_name_the_same_floors_in_the_same_order() -> None:

@@ -161,12 +161,15 @@ def _findings(samples: Samples, contest: Contest | None) -> list[dict[str, Any]]
 def _decisions(
     samples: Samples, contest: Contest, recipe: Recipe
 ) -> tuple[Decisions, dict[str, Any]]:
-    groups = samples.units
+    groups, decide = samples.units, recipe.decide
+    if decide.threshold == "auto" and not decide.positive and not contest.verdict.has_signal:
+        # The best F1 of probabilities that say nothing names every row: nobody asked for that.
+        decide = decide.model_copy(update={"threshold": "none"})
     return fit_decisions(
         samples.y[contest.row_idx],
         contest.proba,
         samples.target.classes,
-        recipe.decide,
+        decide,
         seed=recipe.seed,
         groups=None if groups is None else groups[contest.row_idx],
         confidence=recipe.evaluate.confidence,

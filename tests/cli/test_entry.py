@@ -29,6 +29,14 @@ def test_version_is_told(run):
     assert (result.status, result.out, result.err) == (0, f"assay {__version__}\n", "")
 
 
+def test_the_package_runs_as_the_command():
+    command = [sys.executable, "-m", "assay", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout, told.stderr) == (0, f"assay {__version__}\n", "")
+    refused = subprocess.run([*command[:3], "no-such"], capture_output=True, check=False)
+    assert refused.returncode == 2
+
+
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_names_every_verb(run, option):
     result = run(option)

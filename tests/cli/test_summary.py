@@ -69,7 +69,8 @@ def told(model, path="m.assay"):
     )
 
 
-LONG = "The blend is better than boosting (log loss 0.4 against 0.5, p < 0.001). " * 9
+# Longer than a verdict that tells of three others, by a metric and by log loss.
+LONG = "The blend is better than boosting (log loss 0.4 against 0.5, p < 0.001). " * 7
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
@@ -83,7 +84,12 @@ def test_ten_to_twenty_lines(monkeypatch, columns, n_findings, has_test, text, n
         n_findings=n_findings, n_entries=50, has_test=has_test, text=text, n_classes=n_classes
     )
     lines = told(model)
-    assert 10 <= len(lines) <= MOST_LINES
+    whole = " ".join(line.strip() for line in lines[lines.index("Verdict") + 1 : -1])
+    assert whole.startswith(text.strip())
+    assert ("grave finding" in whole) == (n_findings > 0)
+    assert len(lines) >= 10
+    if columns != "40":  # where a long verdict alone takes more
+        assert len(lines) <= MOST_LINES
     assert lines[-1] == "Written m.assay and m.html, m.json, m.md"
     assert "Verdict" in lines
     assert sum("→ blend" in line for line in lines) == 1
@@ -91,12 +97,18 @@ def test_ten_to_twenty_lines(monkeypatch, columns, n_findings, has_test, text, n
     assert any("test rows" in line for line in lines) == has_test
 
 
-def test_a_long_verdict_says_where_the_whole_is():
-    lines = told(make_model(text=LONG, n_findings=2, has_test=True))
-    assert lines[lines.index("Written m.assay and m.html, m.json, m.md") - 1] == "" or any(
-        line.endswith("… (assay show m.assay)") for line in lines
-    )
-    assert any(line.endswith("… (assay show m.assay)") for line in lines)
+def test_other_lines_make_room_for_a_long_verdict():
+    lines = told(make_model(text=LONG, n_findings=2, n_entries=9, has_test=True))
+    assert len(lines) == MOST_LINES
+    text = "\n".join(lines)
+    assert "decisions about the data" not in text
+    assert "networks of" not in text
+    assert "2 grave findings about the table" in text
+    assert "900 test rows that no model saw" in text
+    short = "\n".join(told(make_model(n_findings=2, n_entries=9)))
+    assert "decisions about the data" in short
+    assert "networks of" in short
+    assert "class shares" in short
 
 
 def test_without_rows_left_out_the_scores_are_of_rows_learnt_from():
@@ -129,8 +141,8 @@ def test_the_first_decision_is_told_and_where_the_rest_is():
 def test_lines_are_cut_at_words():
     lines = wrapped("word " * 60)
     assert clipped(lines, 99) == lines
-    cut = clipped(lines, 2, "assay show m.assay")
+    cut = clipped(lines, 2)
     assert len(cut) == 2
-    assert cut[-1].endswith(" word… (assay show m.assay)")
+    assert cut[-1].endswith(" word…")
     assert max(len(line) for line in cut) <= 80
     assert one_of("short", indent="") == "short"

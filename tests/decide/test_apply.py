@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from assay.decide import Decisions, Sets, Threshold
+from assay.decide.apply import check_coverage
 from assay.errors import UserError
 from assay.rules import Rule
 
@@ -161,3 +162,21 @@ def test_what_was_not_fitted_is_absent_from_json():
 def test_malformed_data_is_refused(change):
     with pytest.raises((KeyError, TypeError, ValueError)):
         Decisions.from_dict({**everything().to_dict(), **change})
+
+
+@pytest.mark.parametrize("coverage", ["a", None, True, [0.9]])
+def test_a_coverage_that_is_no_number_is_refused(coverage):
+    with pytest.raises(UserError, match=r"no number"):
+        check_coverage(coverage)
+
+
+@pytest.mark.parametrize("cost", ["x", [["a", 1], [1, 0]], {1, 2}, [[0, 1], [1]]])
+def test_costs_that_are_no_numbers_are_refused(cost):
+    with pytest.raises(UserError, match=r"is no cost matrix.*Give \{true: \{decided: cost\}\}"):
+        Decisions(("no", "yes")).with_cost(cost)
+
+
+def test_costs_that_are_lacking_are_told_without_the_command_line():
+    with pytest.raises(UserError, match=r"no cost matrix. Give costs, or train") as caught:
+        Decisions(("no", "yes")).by_cost(np.array([[0.5, 0.5]]))
+    assert "--" not in str(caught.value)

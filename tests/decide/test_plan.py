@@ -157,3 +157,17 @@ def test_options_of_the_command_line_reach_the_section():
     )
     assert (chosen.threshold, chosen.positive) == ("top 5%", "1")
     assert chosen.cost == {"yes": {"no": 5.0}}
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        ({"no": 5, "yes": {"no": 1}}, r"5 is not \{decided: cost\}"),
+        ({"no": {"yes": "x"}, "yes": {"no": 1}}, "'x' is no cost"),
+        ({"no": {"no": "x", "yes": 1}, "yes": {"no": 1}}, "'x' is no cost"),
+        ({"no": {"yes": None}, "yes": {"no": 1}}, "None is no cost"),
+    ],
+)
+def test_costs_by_name_that_are_no_numbers_are_refused(cost, said):
+    with pytest.raises(UserError, match=said):
+        cost_matrix(cost, ["no", "yes"])

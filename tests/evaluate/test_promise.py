@@ -50,6 +50,24 @@ def test_worse_rows_break_it_and_better_ones_exceed_it():
     assert "accuracy" not in surer["text"]
 
 
+def of_three(counts: tuple[int, int, int]) -> dict[str, object]:
+    """Return the scores of rows of three classes, of which these counts occur."""
+    y = np.repeat(np.arange(3), counts)
+    proba = np.where(np.arange(3) == y[:, None], 0.8, 0.1)
+    return evaluate_predictions(y, proba, ["0", "1", "2"], EvaluateRecipe(bootstrap=100), seed=0)
+
+
+def test_classes_that_are_absent_or_rarer_are_told():
+    promised = of_three((200, 100, 100))
+    absent = compare(of_three((150, 70, 0)), test=promised)
+    assert absent["text"].endswith("; but no row is of class '2', which held 25.0% of those rows")
+    rarer = compare(of_three((150, 70, 5)), test=promised)
+    told = "; but the classes have other shares, '2': 25.0% of rows in training, 2.2% now"
+    assert rarer["text"].endswith(told)
+    assert "but" not in compare(of_three((104, 48, 48)), test=promised)["text"]
+    assert "but" not in compare(of_three((20, 10, 3)), test=promised)["text"]
+
+
 def test_test_rows_go_before_rows_left_out():
     answer = compare(judged(200, 0.8), validation=judged(900, 0.99), test=judged(900, 0.8))
     assert (answer["part"], answer["conclusion"]) == ("test", "within")

@@ -129,6 +129,16 @@ def test_many_classes_keep_what_rates_are_made_from():
     assert result["row_worth"] == 1.0
 
 
+def test_classes_without_rows_are_told():
+    result = evaluate_predictions(Y_TRUE[:5], PROBA[:5], CLASSES, RECIPE, seed=0)
+    note = "No row is of class 'blue': means over classes are over the other 2"
+    assert result["note"] == note
+    names = [str(idx) for idx in range(6)]
+    proba = np.full((5, 6), 1 / 6)
+    result = evaluate_predictions(Y_TRUE[:5], proba, names, RECIPE, seed=0)
+    assert result["note"].startswith("No row is of 4 of the 6 classes: means")
+
+
 @pytest.mark.parametrize("named", [0, 1])
 def test_of_one_class_nothing_is_shown_that_means_nothing(named):
     proba = np.tile([0.9, 0.1] if named == 0 else [0.1, 0.9], (8, 1))

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from assay.errors import UserError
+from assay.evaluate.signal import LEAST_P
 from assay.evaluate.verdict import class_shares, reach_verdict
 from assay.recipe import Recipe
 
@@ -91,7 +92,65 @@ def test_what_ships_is_what_is_preferred(prefer, shipped):
 
 def test_what_ships_is_told_to_be_worse_than_the_best_where_it_is():
     verdict = reached(GOOD, {"model.prefer": "logistic"})
-    assert "Logistic regression is worse than the blend (log loss" in verdict.text
+    assert verdict.text.startswith("Logistic regression is worse than boosting (log loss 0.")
+    assert ", the network (against 0." in verdict.text
+    assert " and the blend (against 0." in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("shipped", "qualities", "others"),
+    [
+        ("logistic", {**GOOD, "logistic": 1.0}, ("boosting", "network", "blend")),
+        ("boosting", {**GOOD, "boosting": 1.0}, ("logistic", "network", "blend")),
+        ("network", {**GOOD, "network": 1.0}, ("logistic", "boosting", "blend")),
+    ],
+)
+def test_a_part_that_ships_is_compared_with_all_others(shipped, qualities, others):
+    told = {"logistic": "logistic regression", "boosting": "boosting", "network": "the network",
+            "blend": "the blend"}  # fmt: skip
+    verdict = reached({**qualities, "blend": 0.98}, {"model.prefer": shipped})
+    assert verdict.shipped == shipped
+    pairs = [frozenset((one["first"], one["second"])) for one in verdict.comparisons]
+    assert len(set(pairs)) == len(pairs)
+    for name in others:
+        assert frozenset((shipped, name)) in pairs
+        assert f"{told[name]} (" in verdict.text
+
+
+def test_another_metric_is_told_with_what_log_loss_concludes():
+    alike = reached(GOOD, {"evaluate.metric": "brier"})
+    assert alike.text.endswith(" Log loss concludes the same.")
+    assert "Log loss" not in reached(GOOD).text
+    differs = reached({**GOOD, "network": 0.7}, {"evaluate.metric": "accuracy"})
+    by = {
+        (one["second"], one["metric"]): one["conclusion"]
+        for one in differs.comparisons
+        if one["first"] == "blend"
+    }
+    assert by["boosting", "accuracy"] == by["boosting", "log_loss"]
+    told = differs.text.split(" By log loss (0.")[1]
+    for name, text in (("logistic", "logistic regression"), ("network", "the network")):
+        is_told = f"{text} (against" in told
+        assert is_told == (by[name, "accuracy"] != by[name, "log_loss"])
+
+
+def test_few_rows_without_a_signal_could_show_only_a_strong_one():
+    proba, y = make_proba(GOOD, n_rows=40)
+    y = np.random.default_rng(1).permutation(y)
+    verdict = reach_verdict(proba, y, FOLD[:, :40], Recipe(), test_per_train=1 / 4)
+    few = "do not predict this target; 40 rows could show only a strong one. The log loss"
+    assert few in verdict.text
+
+
+def test_no_p_value_is_0():
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 2
+    odds = np.where(y == 1, 0.99, 0.01) + 1e-4 * rng.normal(size=2000)
+    proba = {"logistic": np.stack([1 - odds, odds], axis=1)[None]}
+    fold = np.arange(2000)[None] % 5
+    verdict = reach_verdict(proba, y, fold, Recipe(), test_per_train=1 / 4)
+    assert verdict.signal_p_value == verdict.comparisons[0]["p_value"] == LEAST_P
+    assert verdict.text.endswith("p < 0.001).")
 
 
 def test_the_simplest_within_a_standard_error_ships_if_asked():

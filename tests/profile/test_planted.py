@@ -189,6 +189,29 @@ def test_gaps_in_one_class_only_are_named(share, severity, rng):
     assert kinds == {"missingness": severity}
 
 
+@pytest.mark.parametrize(("share", "severity"), [(0.3, "low"), (0.9, "high")])
+def test_cells_in_the_commoner_class_only_are_named(share, severity, rng):
+    n_rows = 1300
+    frame = clean(seed=5, n_rows=n_rows)
+    y = np.where(rng.random(n_rows) < 0.62, "common", "rare")
+    is_filled = (y == "common") & (rng.random(n_rows) < share)
+    values = rng.normal(size=n_rows)
+    cells = [v if own else None for own, v in zip(is_filled, values, strict=True)]
+    found = found_in(frame.with_columns(pl.Series("target", y), late=pl.Series(cells)))
+    (one,) = [one for one in found if one.where == "late"]
+    assert (one.kind, one.severity) == ("missingness", severity)
+
+
+@pytest.mark.parametrize("common", [0.9, 0.99])
+def test_gaps_by_chance_in_a_table_of_nearly_one_class_are_no_alarm(common, rng):
+    n_rows = 6000
+    frame = clean(seed=5, n_rows=n_rows)
+    y = np.where(rng.random(n_rows) < common, "common", "rare")
+    cells = [v if v < 0.5 else None for v in rng.normal(size=n_rows)]
+    found = found_in(frame.with_columns(pl.Series("target", y), late=pl.Series(cells)))
+    assert [one.kind for one in found if one.where == "late"] == []
+
+
 def test_gaps_that_go_together_are_told_once(rng):
     frame = clean(seed=5)
     is_gap = rng.random(600) < np.where(frame["target"] == "high", 0.6, 0.1)

@@ -29,6 +29,17 @@ def test_shuffled_labels_show_no_signal():
     assert np.mean(losses) > np.log(2) - 0.005
 
 
+def test_without_a_signal_a_threshold_is_stored_only_if_asked_for(tmp_path):
+    options = {**FAST, "train.epochs": 2}
+    for asked, is_stored in (({}, False), ({"decide.threshold": "f1"}, True),
+                             ({"decide.positive": "1"}, True)):  # fmt: skip
+        model = assay.train(noise(3), "y", options={**options, **asked})
+        assert not model.evaluation["verdict"]["has_signal"]
+        assert ("threshold" in model.evaluation["decisions"]) == is_stored
+        assert (model.deciding().threshold is not None) == is_stored
+        model.report(*(tmp_path / f"m.{form}" for form in ("html", "json", "md")))
+
+
 def test_a_planted_leak_of_row_numbers_is_not_learnt_through_copies():
     frame = noise(0, 60)
     tripled = pl.concat([frame, frame, frame])

@@ -11,7 +11,8 @@ from typing import Any
 from assay.cli.layout import GAP, counted, cut, heading, ranged, table
 from assay.cli.output import one_line
 
-_NAMES = {"majority": "class shares"}  # short, so that the table fits 80 cells
+SHARES = "class shares"  # short, so that the table fits 80 cells
+_NAMES = {"majority": SHARES}
 _MAX_WIDTH = 100
 _SHOWN = ("log_loss", "accuracy", "auroc")
 _HEADER = ("candidate", "log loss", "accuracy", "AUROC")
@@ -51,12 +52,16 @@ def shipped_lines(evaluation: Mapping[str, Any]) -> list[str]:
 
 
 def verdict_lines(evaluation: Mapping[str, Any]) -> list[str]:
-    """Return the verdict in its own words; without one, what the scores say at most."""
-    from assay.report.opening import scores_sentence
+    """Return the verdict in its own words; without one, what the scores say at most.
+
+    Grave findings about the table are counted below it: they may make any score worthless.
+    """
+    from assay.report.opening import grave_sentence, scores_sentence
 
     verdict = evaluation.get("verdict")
     text = verdict["text"] if verdict else scores_sentence(evaluation)
-    return ["", heading("Verdict"), *wrapped(text)]
+    grave = grave_sentence(evaluation.get("findings", ()))
+    return ["", heading("Verdict"), *wrapped(text), *(wrapped(grave) if grave else ())]
 
 
 def wrapped(text: str, *, indent: str = GAP) -> list[str]:
@@ -71,8 +76,8 @@ def one_of(text: str, *, indent: str = GAP) -> str:
     return clipped(wrapped(text, indent=indent), 1)[0]
 
 
-def clipped(lines: Sequence[str], most: int, more: str = "") -> list[str]:
-    """Return at most `most` lines; where some are cut off, the last ends in "…" and `more`.
+def clipped(lines: Sequence[str], most: int) -> list[str]:
+    """Return at most `most` lines; where some are cut off, the last ends in "…".
 
     Example:
         >>> clipped(["one two", "three"], 1), clipped(["one"], 1)
@@ -81,11 +86,10 @@ def clipped(lines: Sequence[str], most: int, more: str = "") -> list[str]:
     if len(lines) <= most:
         return list(lines)
     kept = list(lines[: max(most, 1)])
-    ending = f"… ({more})" if more else "…"
     last, width = kept[-1], _width()
-    while len(last) + len(ending) > width and " " in last.strip():
+    while len(last) + 1 > width and " " in last.strip():
         last = last.rsplit(" ", 1)[0]
-    return [*kept[:-1], last.rstrip(" ,;:.") + ending]
+    return [*kept[:-1], last.rstrip(" ,;:.") + "…"]
 
 
 def _width() -> int:

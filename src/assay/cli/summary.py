@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from assay.model import Model
 
 MOST_LINES = 20
-_LEAST_VERDICT = 3  # lines that it gets before anything else is dropped
-_MOST_VERDICT = 8
 _MOST_FINDINGS = 2
 _STANDARD_OUTPUT = "-"
 _OF_TEST = {"accuracy": "accuracy", "log_loss": "log loss", "auroc": "AUROC"}
@@ -26,7 +24,10 @@ def summary_lines(
     elapsed_s: float,
     report: Sequence[str] = (),
 ) -> list[str]:
-    """Return what a person wants to know after a training, at most `MOST_LINES` lines.
+    """Return what a person wants to know after a training.
+
+    At most `MOST_LINES` lines, unless a narrow terminal breaks the verdict into too many:
+    the verdict is always told whole, and other lines make room for it.
 
     Args:
         model: Trained.
@@ -35,7 +36,7 @@ def summary_lines(
         elapsed_s: Seconds that it took.
         report: Where the report, its JSON twin and the model card are.
     """
-    from assay.cli.compared import candidate_lines, clipped, shipped_lines, verdict_lines
+    from assay.cli.compared import candidate_lines, shipped_lines, verdict_lines
     from assay.cli.render import learnt_lines, part_lines
 
     evaluation = model.evaluation
@@ -53,24 +54,37 @@ def summary_lines(
         verdict_lines(evaluation)[1:],
         [_written_line(path, report)],
     ]
-    _shorten(sections)
-    verdict = sections[4]
-    n_others = sum(len(section) for section in sections) - len(verdict)
-    sections[4] = clipped(verdict, min(MOST_LINES - n_others, 1 + _MOST_VERDICT), _more(path))
+    _make_room(sections)
     return _spaced([section for section in sections if section])
 
 
-def _shorten(sections: list[list[str]]) -> None:
-    """Drop findings but for the first, where the verdict would have too little room."""
-    room = MOST_LINES - sum(len(section) for section in sections[:4]) - 1
-    if room < 1 + _LEAST_VERDICT:
-        sections[1] = sections[1][:1]
+def _make_room(sections: list[list[str]]) -> None:
+    """Drop lines until all fit, what is told elsewhere first; the verdict is never cut."""
+    from assay.cli.compared import SHARES, clipped
+
+    read, findings, compared, test = sections[:4]
+    shares = [line for line in compared if line.startswith(f"  {SHARES} ")]  # in the verdict too
+    # The first decision and the size of the networks go first, the only finding last: grave
+    # ones are counted below the verdict.
+    for section, line in [
+        *((read, line) for line in read[2:]),
+        *((findings, line) for line in findings[1:]),
+        *((compared, line) for line in shares),
+        *((findings, line) for line in findings[:1]),
+    ]:
+        if _n_lines(sections) > MOST_LINES:
+            section.remove(line)
+    room = MOST_LINES - _n_lines(sections) + len(test)
+    sections[3] = clipped(test, max(room, 1)) if test else []
+
+
+def _n_lines(sections: Sequence[Sequence[str]]) -> int:
+    return sum(len(section) for section in sections)
 
 
 def _spaced(sections: list[list[str]]) -> list[str]:
     """Join sections, with an empty line before each but the first as far as there is room."""
-    room = MOST_LINES - sum(len(section) for section in sections)
-    n_gaps = min(room, len(sections) - 1)
+    n_gaps = max(min(MOST_LINES - _n_lines(sections), len(sections) - 1), 0)
     lines: list[str] = []
     for idx, section in enumerate(sections):
         is_apart = idx >= len(sections) - n_gaps  # the last ones, which matter most
@@ -138,12 +152,6 @@ def _written_line(path: str, report: Sequence[str]) -> str:
     if report:
         place += f" and {', '.join(one_line(one) for one in report)}"
     return f"{heading('Written')} {place}"
-
-
-def _more(path: str) -> str:
-    from assay.cli.output import one_line
-
-    return f"assay show {'MODEL' if path == _STANDARD_OUTPUT else one_line(path)}"
 
 
 def ledger_line(ledger: Sequence[Mapping[str, str]]) -> str:

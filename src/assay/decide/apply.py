@@ -24,6 +24,8 @@ HOWS: tuple[How, ...] = ("label", "threshold", "cost", "set", "abstain")
 """Ways to decide: the likeliest class, or by what the model file holds."""
 
 _LEAVE_OUT = "Train with this release, and with rows left out as split.folds does"
+_COSTS = "Give {true: {decided: cost}}, or an array of (C, C) numbers"
+_MOST_SHOWN = 40  # characters
 _CLOSE = 1e-9  # between coverages that are meant to be equal
 
 
@@ -183,7 +185,7 @@ class Decisions:
             UserError: No cost matrix is held.
         """
         if self.cost is None:
-            raise _lacking("cost matrix", "Give one with --cost FILE")
+            raise _lacking("cost matrix", "Give costs, or train with decide.cost")
         expected: Floats = self.adjusted(proba) @ self.cost
         return expected
 
@@ -292,17 +294,21 @@ class Decisions:
         return _kept(is_in.argmax(axis=1), is_in.sum(axis=1) == 1)
 
 
-def check_coverage(coverage: float) -> float:
+def check_coverage(coverage: object) -> float:
     """Return a coverage that can be asked for.
 
     Raises:
-        UserError: It is outside (0, 1).
+        UserError: It is no number, or outside (0, 1).
     """
-    if not 0.0 < coverage < 1.0:
+    if isinstance(coverage, bool) or not isinstance(coverage, int | float | np.number):
+        raise UserError(
+            "no number", where=f"coverage = {coverage!r}", fix="Give a share such as 0.9"
+        )
+    if not 0.0 < float(coverage) < 1.0:
         raise UserError(
             "outside (0, 1)", where=f"coverage = {coverage:g}", fix="Give a share such as 0.9"
         )
-    return coverage
+    return float(coverage)
 
 
 def check_costs(matrix: Floats, classes: Sequence[str], *, where: str) -> Floats:
@@ -312,7 +318,12 @@ def check_costs(matrix: Floats, classes: Sequence[str], *, where: str) -> Floats
         UserError: Another shape, a cost that is no finite number, none above 0, or
             decisions that all cost the same.
     """
-    matrix = np.asarray(matrix, dtype=np.float64)
+    try:
+        matrix = np.asarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{str(matrix)[:_MOST_SHOWN]!r} is no cost matrix", where=where, fix=_COSTS
+        ) from None
     if matrix.shape != (len(classes), len(classes)):
         raise UserError(
             f"the cost matrix has shape {matrix.shape}, the target {len(classes)} classes",

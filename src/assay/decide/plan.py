@@ -4,6 +4,7 @@ The recipe names classes; out come their places, costs and expected shares, or a
 about what does not fit. Called before training, so that nobody waits for an error.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -106,9 +107,13 @@ def cost_matrix(
     matrix = np.full((len(classes), len(classes)), np.nan)
     np.fill_diagonal(matrix, 0.0)
     for true, row in cost.items():
+        if not isinstance(row, Mapping):
+            raise UserError(f"{row!r} is not {{decided: cost}}", where=f"{where}, {true!r}")
         for decided, value in row.items():
             place = _place(true, classes, where=where), _place(decided, classes, where=where)
-            matrix[place] = value
+            matrix[place] = np.nan
+            with contextlib.suppress(TypeError, ValueError):  # what is no number stays NaN
+                matrix[place] = value
             if not np.isfinite(matrix[place]):
                 raise UserError(f"{value!r} is no cost", where=f"{where}, {true!r} as {decided!r}")
     missing = np.argwhere(np.isnan(matrix))

@@ -22,6 +22,7 @@ from assay.errors import UserError
 from assay.evaluate.draws import Ranking, RowScores
 from assay.evaluate.intervals import Interval
 from assay.evaluate.redrawn import drawn_weights
+from assay.evaluate.signal import LEAST_P
 from assay.metrics import Floats, Indices
 from assay.options import Metric
 
@@ -282,7 +283,7 @@ def _by_t(
     if not error > _EXACT or n_free < 1:  # every row differs by the same: no noise to judge by
         return _unknown(estimate)
     half = float(stdtrit(n_free, (1 + confidence) / 2)) * error
-    p_value = float(2 * stdtr(n_free, -abs(estimate / error)))
+    p_value = max(float(2 * stdtr(n_free, -abs(estimate / error))), LEAST_P)
     return Comparison(estimate, estimate - half, estimate + half, p_value, error, n_folds, method)
 
 

@@ -165,6 +165,23 @@ def _of_predictions(expected: PredictionReference, proba: Floats, classes: Seque
     return _of_counts(one, rows, found, classes, unit="on average")
 
 
+def of_classes(expected: Sequence[int], found: Sequence[int], classes: Sequence[str]) -> Drift:
+    """Compare how common the true classes are, by themselves: one test, not corrected.
+
+    Args:
+        expected: Rows of each class that training judged, (C,).
+        found: New rows of each class, (C,).
+        classes: Names of the C classes.
+    """
+    one = Drift("true class", "target")
+    before, now = np.asarray(expected, np.int64), np.asarray(found, np.int64)
+    few = _too_few(int(before.sum()), int(now.sum()))
+    if few:
+        return replace(one, what=few)
+    one = _of_counts(one, before, now, [repr(name) for name in classes])
+    return _judged(one, 1.0 if one.p_value is None else one.p_value)
+
+
 def _of_levels(one: Drift, column: ColumnReference, cells: pl.Series) -> Drift:
     n_common = sum(count >= _COMMON for count in column.level_counts)
     common, common_counts = column.levels[:n_common], column.level_counts[:n_common]

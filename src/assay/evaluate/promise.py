@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.amounts import too_few
+from assay.evaluate.drift import of_classes
 from assay.evaluate.intervals import Interval
+from assay.evaluate.scores import absent_text
 
 LEAST_ROWS = 20
 """Fewer rows than this say too little of a score."""
@@ -60,6 +62,7 @@ def compare_with_promise(
     concluded = _concluded(answer["scores"], part)
     if is_learnt and concluded["conclusion"] != "below":
         return {**answer, "confidence": None, "scores": {}, "text": _LEARNT}
+    concluded["text"] += _caveat(judged, promised)
     return {**answer, **concluded}
 
 
@@ -89,6 +92,26 @@ def _why_not(judged: Mapping[str, Any], part: str | None) -> str:
         return f"{too_few(judged['n_rows'])}, {LEAST_ROWS} are needed"
     present = [row["class"] for row in judged["per_class"] if row["n"]]
     return f"all rows are of the class {present[0]!r}" if len(present) == 1 else ""
+
+
+def _caveat(judged: Mapping[str, Any], promised: Mapping[str, Any]) -> str:
+    """Return that classes are absent or have other shares: scores may differ by that alone."""
+    n_promised = {row["class"]: row["n"] for row in promised["per_class"]}
+    n_found = {row["class"]: row["n"] for row in judged["per_class"]}
+    expected = [n_promised.get(name, 0) for name in n_found]
+    absent = absent_text(
+        [row for row, n in zip(judged["per_class"], expected, strict=True) if n or row["n"]]
+    )
+    if absent:
+        n_absent = sum(n for n, there in zip(expected, n_found.values(), strict=True) if not there)
+        share = n_absent / max(sum(expected), 1)
+        return f"; but {_lowered(absent)}, which held {share:.1%} of those rows"
+    moved = of_classes(expected, list(n_found.values()), [str(name) for name in n_found])
+    return f"; but the classes have other shares, {moved.what}" if moved.is_drifted else ""
+
+
+def _lowered(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 def _score(promised: Any, found: Any, name: str) -> dict[str, Any] | None:

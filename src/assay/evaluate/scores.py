@@ -1,6 +1,6 @@
 """The evaluation: predictions of unseen rows in, plain figures for report and file out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ MOST_RATES = 30
 _OF_ONE_CLASS = ("accuracy", "log_loss", "brier")  # say something where all rows are of one
 
 _MOST_NAME = 40  # characters of a class
+_MOST_ABSENT = 3  # classes that are named
 _UNDEFINED = Interval(None, None, None)
 _NOTHING = _UNDEFINED.to_dict()
 
@@ -54,7 +55,8 @@ def evaluate_predictions(
         the true class, each {estimate, low, high}; row_worth, how many independent rows a
         row counts as in the intervals of shares; majority {class, accuracy, log_loss},
         what always naming the commonest class of these rows, and giving their shares as
-        probabilities, would score; note, what rows of one class only leave unsaid, or None.
+        probabilities, would score; note, what rows of one class only leave unsaid, or
+        which classes have no row, or None.
 
     Raises:
         UserError: Shapes differ, no row, a class outside [0, C), or a probability
@@ -104,7 +106,9 @@ def evaluate_predictions(
         **_rates(matrix, recipe.confidence, row_worth),
         "row_worth": row_worth,
         "majority": _majority(matrix.sum(axis=1), classes),
-        "note": _note(len(y_true), classes[int(y_true[0])]) if is_one_class else None,
+        "note": _note(len(y_true), classes[int(y_true[0])])
+        if is_one_class
+        else _absent_note(per_class),
     }
 
 
@@ -138,8 +142,32 @@ def _rates(matrix: Floats, confidence: float, row_worth: float) -> dict[str, Any
 
 def _note(n_rows: int, name: str) -> str:
     whose = f"All {n_rows:,} rows are" if n_rows > 1 else "The only row is"
-    shown = name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"
-    return f"{whose} of class {shown!r}: only accuracy, log loss and Brier score say something"
+    return f"{whose} of class {_shown(name)}: only accuracy, log loss and Brier score say something"
+
+
+def _absent_note(per_class: Sequence[Mapping[str, Any]]) -> str | None:
+    absent = absent_text(per_class)
+    n_left = sum(row["n"] > 0 for row in per_class)
+    return f"{absent}: means over classes are over the other {n_left}" if absent else None
+
+
+def absent_text(per_class: Sequence[Mapping[str, Any]]) -> str:
+    """Return which classes have no row, or nothing.
+
+    Example:
+        >>> absent_text([{"class": "a", "n": 3}, {"class": "b", "n": 0}, {"class": "c", "n": 1}])
+        "No row is of class 'b'"
+    """
+    names = [str(row["class"]) for row in per_class if not row["n"]]
+    if not names:
+        return ""
+    if len(names) > _MOST_ABSENT:
+        return f"No row is of {len(names):,} of the {len(per_class):,} classes"
+    return f"No row is of class {' or '.join(_shown(name) for name in names)}"
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…")
 
 
 def _worth(plain: Interval, grouped: Interval) -> float:

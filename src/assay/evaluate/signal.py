@@ -29,6 +29,9 @@ import numpy as np
 
 from assay.metrics import Floats, Indices
 
+LEAST_P = 1e-16
+"""No p-value is given as less: a test that holds in the limit cannot tell 1e-16 from 0."""
+
 _LEAST = 1e-12  # probability, as the calibration's
 _FOLD_ROWS = 10  # in a smaller fold there is little to deal
 _LEAST_UNITS = 10  # of fewer rows or groups even perfect predictions would prove little
@@ -56,7 +59,7 @@ def signal_p_value(
         groups: Group of each row, (N,), or None.
 
     Returns:
-        In [0, 1]; 1 for predictions that are the same for all rows of each fold; None
+        In [`LEAST_P`, 1]; 1 for predictions that are the same for all rows of each fold; None
         with one class, or fewer than 10 rows or groups.
 
     Example:
@@ -81,7 +84,7 @@ def signal_p_value(
     if not variance > _LEAST:
         return 1.0  # the rows of each fold are all given the same
     if groups is None:
-        return NormalDist().cdf(-float(gain.sum()) / (shared * variance) ** 0.5)
+        return max(NormalDist().cdf(-float(gain.sum()) / (shared * variance) ** 0.5), LEAST_P)
     unit = np.unique(groups, return_inverse=True)[1].reshape(-1)
     return _by_groups(np.bincount(unit, gain).astype(np.float64), shared)
 
@@ -100,4 +103,6 @@ def _by_groups(gain: Floats, shared: float) -> float:
 
     n_groups = len(gain)
     error = float(np.sqrt(shared * n_groups * gain.var(ddof=1)))
-    return float(stdtr(n_groups - 1, -gain.sum() / error)) if error > _LEAST else 1.0
+    if not error > _LEAST:
+        return 1.0
+    return max(float(stdtr(n_groups - 1, -gain.sum() / error)), LEAST_P)

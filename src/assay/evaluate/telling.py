@@ -28,6 +28,7 @@ _PHRASES = {
     "worse": "worse than",
     "not distinguishable": "not distinguishable from",
 }
+_FEW_ROWS = 100  # of fewer a weak signal is missed as a rule; see `signal`
 
 
 @dataclass(frozen=True)
@@ -52,36 +53,60 @@ class Told:
 
 
 def verdict_text(
-    told: Sequence[Told], loss: Told, *, has_signal: bool, p_value: float | None
+    told: Sequence[Told],
+    by_loss: Sequence[Told],
+    *,
+    has_signal: bool,
+    p_value: float | None,
+    n_rows: int,
 ) -> str:
-    """Return one or two sentences.
+    """Return one to three sentences.
 
     Args:
         told: What ships compared with the class shares, then with others.
-        loss: What ships compared with the class shares by log loss.
+        by_loss: The same pairs by log loss.
         has_signal: Whether the columns predict the target.
         p_value: Of labels dealt at random.
+        n_rows: Rows that are judged, or groups of them: of few, only a strong signal shows.
     """
-    shares, others = told[0], told[1:]
+    shares, others, loss = told[0], told[1:], by_loss[0]
     if p_value is None:
         return f"Too few rows to tell whether the columns predict this target. {_against(loss)}."
     if not has_signal:
-        chance = f" ({p_text(p_value)})"
-        return f"No signal: the columns do not predict this target. {_against(loss)}{chance}."
+        few = f"; {n_rows} rows could show only a strong one" if n_rows < _FEW_ROWS else ""
+        told_of = f"{_against(loss)} ({p_text(p_value)})"
+        return f"No signal: the columns do not predict this target{few}. {told_of}."
     if loss.conclusion != "better":
         faint = f"The predictions follow the target ({p_text(p_value)}), but "
         faint += _lowered(pair_text(loss))
-        return f"{faint} {_sentence(others)}" if others else faint
+        also = _by_log_loss(others, by_loss[1:])
+        return f"{faint} {_sentence(others)}{also}" if others else faint
     if not others:
-        told_of = [loss] if shares.metric == loss.metric else [loss, shares]
-        return " ".join(pair_text(one) for one in told_of)
+        alone = [loss] if shares.metric == loss.metric else [loss, shares]
+        return " ".join(pair_text(one) for one in alone)
+    return f"{_sentence(others)} {_beside_shares(shares, others)}{_by_log_loss(told, by_loss)}"
+
+
+def _beside_shares(shares: Told, others: Sequence[Told]) -> str:
     if shares.conclusion != "better":
-        return f"{_sentence(others)} {pair_text(shares)}"
+        return pair_text(shares)
     chance = p_text(shares.found.p_value)
     if all(one.conclusion == "not distinguishable" for one in others):
-        return f"{_sentence(others)} {_against(shares, whose='Its')} ({chance})."
+        return f"{_against(shares, whose='Its')} ({chance})."
     reached = _value(shares.values[1], shares)
-    return f"{_sentence(others)} {_raised(_name('majority'))} reaches {reached} ({chance})."
+    return f"{_raised(_name('majority'))} reaches {reached} ({chance})."
+
+
+def _by_log_loss(told: Sequence[Told], by_loss: Sequence[Told]) -> str:
+    """Return what log loss concludes of the same pairs, after another metric; else nothing."""
+    if not told or told[0].metric == by_loss[0].metric:
+        return ""
+    pairs = zip(told, by_loss, strict=True)
+    other = [loss for own, loss in pairs if own.conclusion != loss.conclusion]
+    if not other:
+        return " Log loss concludes the same."
+    found = f"By log loss ({_value(other[0].values[0], other[0])}) it is"
+    return f" {_sentence(other, subject=found)}"
 
 
 def pair_text(told: Told) -> str:
@@ -103,10 +128,10 @@ def p_text(p_value: float | None) -> str:
     return f"p = {p_value:.3f}" if p_value < 0.0995 else f"p = {p_value:.2f}"
 
 
-def _sentence(told: Sequence[Told], *, is_full: bool = False) -> str:
+def _sentence(told: Sequence[Told], *, is_full: bool = False, subject: str = "") -> str:
     """Return "The blend is better than A (…) and B (…), and not distinguishable from C (…)."."""
     clauses = []
-    has_told = False
+    has_told = bool(subject)  # which names the metric and the first value
     for conclusion, phrase in _PHRASES.items():
         group = [one for one in told if one.conclusion == conclusion]
         named = []
@@ -119,7 +144,8 @@ def _sentence(told: Sequence[Told], *, is_full: bool = False) -> str:
         if named:
             clauses.append(f"{phrase} {_joined(named)}")
     link = " and " if len(told) <= 2 else ", and "
-    return f"{_raised(_name(told[0].first))} is {link.join(clauses)}."
+    subject = subject or f"{_raised(_name(told[0].first))} is"
+    return f"{subject} {link.join(clauses)}."
 
 
 def _figures(told: Told, *, is_first: bool = True) -> str:

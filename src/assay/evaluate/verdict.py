@@ -38,7 +38,7 @@ class Verdict:
     """Who is better than whom, and what ships.
 
     Attributes:
-        text: One or two sentences to quote.
+        text: One to three sentences to quote.
         has_signal: Whether the columns predict the target.
         signal_p_value: Of labels dealt at random; None where it cannot be told.
         shipped: Name of the candidate that ships.
@@ -116,9 +116,14 @@ def reach_verdict(
     pairs = judged.pairs(contenders, shipped)
     wanted: list[Metric] = ["log_loss"] if metric == "log_loss" else ["log_loss", metric]
     told = {(*pair, name): judged.told(*pair, name) for pair in pairs for name in wanted}
-    own = [one for (first, _, name), one in told.items() if (first, name) == (shipped, metric)]
-    loss = told[shipped, MAJORITY, "log_loss"]
-    text = verdict_text(own, loss, has_signal=has_signal, p_value=p_value)
+    own = [pair for pair in pairs if pair[0] == shipped]
+    text = verdict_text(
+        [told[*pair, metric] for pair in own],
+        [told[*pair, "log_loss"] for pair in own],
+        has_signal=has_signal,
+        p_value=p_value,
+        n_rows=judged.n_units,
+    )
     documents = tuple(_document(one) for one in told.values())
     return Verdict(text, has_signal, p_value, shipped, prefer, metric, documents)
 
@@ -156,6 +161,7 @@ class _Candidates:
         self._seed, self._confidence = recipe.seed, recipe.evaluate.confidence
         self._test_per_train = test_per_train
         self.alpha = 1 - self._confidence
+        self.n_units = len(y) if groups is None else len(np.unique(groups))
 
     def mean_loss(self, name: str) -> float:
         return float(self._loss[name].mean()) if len(self._y) else 0.0
@@ -202,13 +208,15 @@ class _Candidates:
         return signal_p_value(self._y, self._proba[name], fold, groups=self._groups)
 
     def pairs(self, names: Sequence[str], shipped: str) -> list[tuple[str, str]]:
-        """Return who is compared with whom: what ships with all simpler, then the network."""
-        simpler = [(shipped, name) for name in names[: names.index(shipped)]]
-        best = min(names, key=self.mean_loss)
-        above = [(shipped, best)] if best in names[names.index(shipped) + 1 :] else []
+        """Return who is compared with whom: what ships with all others, then the network.
+
+        All others, so that a simple part that ships tells whether the network was worth it.
+        """
+        own = [(shipped, name) for name in (MAJORITY, *names) if name != shipped]
         others = [("network", name) for name in ("boosting", "logistic") if name in names]
-        others = others if "network" in names else []
-        return list(dict.fromkeys([(shipped, MAJORITY), *simpler, *above, *others]))
+        if "network" not in names or shipped == "network":
+            return own
+        return own + [pair for pair in others if pair[::-1] not in own]
 
     def told(self, first: str, second: str, metric: Metric) -> Told:
         """Return a comparison with all that its text needs."""

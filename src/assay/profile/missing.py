@@ -20,6 +20,7 @@ _PURE = 0.99
 _MIN_PURE_ROWS = 20
 _PURE_LIFT = 2.0  # times the class's share of all rows
 _MOST_OF_CLASS = 0.5
+_FEW_OTHERS = 0.1  # of the share that the other classes have of all rows
 _CHANCE = -12  # log10 of the chance that is certainly too small
 
 
@@ -111,11 +112,12 @@ def _only_in(rows: Rows, alike: list[Column], gaps: np.ndarray) -> Finding | Non
     for counted, noun in ((gaps, "missing"), (values, "present")):
         class_idx, n = int(counted.argmax()), int(counted.sum())
         share, prior = counted[class_idx] / n, rows.class_counts[class_idx] / rows.n_looked_at
+        told = counted[class_idx] / rows.class_counts[class_idx]
         is_pure = n >= _MIN_PURE_ROWS and share >= _PURE
-        # All n rows of that class by chance: prior ** n.
-        is_sure = n * np.log10(max(prior, 1e-9)) < _CHANCE
-        if is_pure and is_sure and prior * _PURE_LIFT <= share:
-            told = counted[class_idx] / rows.class_counts[class_idx]
+        # No share is twice that of a class of most rows: there the others must be gone.
+        is_gone = told >= _MOST_OF_CLASS and 1 - share <= _FEW_OTHERS * (1 - prior)
+        is_far = prior * _PURE_LIFT <= share or is_gone
+        if is_pure and is_far and _log10_chance(n, share, prior) < _CHANCE:
             return Finding(
                 "missingness",
                 "high" if told >= _MOST_OF_CLASS else "medium",
@@ -127,3 +129,15 @@ def _only_in(rows: Rows, alike: list[Column], gaps: np.ndarray) -> Finding | Non
                 drop_option(*(column.name for column in alike)),
             )
     return None
+
+
+def _log10_chance(n: int, share: float, prior: float) -> float:
+    """Return an upper bound of the chance of such a share of n rows, as log10 (Chernoff).
+
+    prior ** n where all rows are of the class.
+    """
+    others = 1 - share
+    nats = share * np.log(share / max(prior, 1e-9))
+    if others > 0:
+        nats += others * np.log(others / max(1 - prior, 1e-9))
+    return float(-n * nats / np.log(10))
