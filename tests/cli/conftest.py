@@ -50,6 +50,7 @@ def start() -> Callable[..., subprocess.Popen[bytes]]:
     def _start(*args: object, code: str = "", env: dict[str, str] | None = None, **pipes: object):  # type: ignore[no-untyped-def]
         own = code or "import sys; from assay.cli import main; sys.exit(main())"
         environment = {**os.environ, "PYTHONPATH": str(SOURCE), **(env or {})}
+        environment.pop("PYTHONUNBUFFERED", None)  # as a person starts it
         command = [sys.executable, "-c", own, *(str(arg) for arg in args)]
         return subprocess.Popen(command, env=environment, **pipes)  # type: ignore[call-overload]
 

@@ -89,12 +89,13 @@ def _leave_to_system(args: Sequence[str] | None) -> None:
 
 
 def _drop_unheard() -> None:
-    """Drop talk that standard error did not take, or Python would end with status 120."""
-    try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-    except (OSError, ValueError):
-        _leave_quietly(sys.stderr)
+    """Drop what an output did not take, which was told, or Python would end with status 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            _leave_quietly(stream)
 
 
 def _tolerate_unprintable() -> None:
