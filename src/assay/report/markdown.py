@@ -104,7 +104,8 @@ def _details(document: Mapping[str, Any]) -> list[str]:
     versions, model, read = document["versions"], document["model"], document["read"]
     shipped = document["verdict"]["shipped"]
     what = f"{candidate_name(shipped)}, " if shipped else ""
-    networks = f"{counted(read['n_members'], 'network')}, " if read["n_members"] else ""
+    n_networks = 0 if shipped in ("logistic", "boosting") else read["n_members"]
+    networks = f"{counted(n_networks, 'network')}, " if n_networks else ""
     return [
         f"- File: {escaped(model['file'])}",
         f"- Model: {what}{networks}{counted(model['n_classes'], 'class')}",
