@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from assay.deal import cut_time, deal, duplicate_groups, join_units, must_repeat, sample_rows
+from assay.deal import (
+    cut_time,
+    deal,
+    duplicate_groups,
+    join_units,
+    must_repeat,
+    sample_of_classes,
+    sample_rows,
+)
 from assay.errors import UserError
 from assay.schema import ColumnSpec, Kind, Schema
 
@@ -135,3 +143,22 @@ def test_a_sample_does_not_follow_rows_that_recur():
         assert (np.diff(chosen) > 0).all()
         assert np.bincount(chosen % period).min() > 0.8 * len(chosen) / period
     assert sample_rows(5, 5) == sample_rows(0, 5) == slice(None)
+
+
+def test_a_sample_of_classes_holds_some_rows_of_each():
+    y = np.random.default_rng(3).permutation(np.repeat([0, 1, 2, 3], [19_000, 900, 97, 3]))
+    chosen = sample_of_classes(y, 4, 1_000)
+    drawn = sample_rows(len(y), 1_000)
+    assert (np.diff(chosen) > 0).all()
+    assert set(drawn) <= set(chosen)
+    counts = np.bincount(y[chosen], minlength=4)
+    np.testing.assert_array_equal(counts[:2], np.bincount(y[drawn], minlength=4)[:2])
+    assert counts[2:].tolist() == [20, 3]
+
+
+def test_a_sample_of_many_classes_grows_by_a_tenth_at_most():
+    y = np.repeat(np.arange(300), np.r_[50_000, np.full(299, 5)])
+    chosen = sample_of_classes(y, 300, 6_000)
+    assert 6_000 < len(chosen) <= 6_600
+    assert np.bincount(y[chosen]).min() == 2
+    assert sample_of_classes(y, 300, len(y)) == slice(None)

@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _SAMPLE_SEED = 20_639
+_LEAST_OF_CLASS = 20  # rows that suffice to learn something of a class
 
 
 def join_units(
@@ -126,6 +127,42 @@ def sample_rows(n_rows: int, most: int) -> Ints | slice:
     rng = np.random.default_rng(_SAMPLE_SEED)
     chosen: Ints = rng.choice(n_rows, max(most, 0), replace=False, shuffle=False)
     return np.sort(chosen)
+
+
+def sample_of_classes(y: Ints, n_classes: int, most: int) -> Ints | slice:
+    """Choose as `sample_rows` does, and more rows of each class that has hardly any by chance.
+
+    Rows of a class are added up to the number `least_of_class` or all there are.
+
+    Args:
+        y: Class index of each row, (N,).
+        n_classes: C.
+        most: Rows to draw; up to a tenth more are added.
+
+    Returns:
+        Row numbers in rising order; `slice(None)` where all rows are taken.
+
+    Example:
+        >>> y = np.repeat([0, 1], [9_990, 10])
+        >>> np.bincount(y[sample_of_classes(y, 2, 1_000)]).tolist()
+        [999, 10]
+    """
+    chosen = sample_rows(len(y), most)
+    if isinstance(chosen, slice):
+        return chosen
+    lacking = least_of_class(most, n_classes) - np.bincount(y[chosen], minlength=n_classes)
+    is_left = lacking[y] > 0
+    is_left[chosen] = False
+    left = np.random.default_rng(_SAMPLE_SEED).permutation(np.flatnonzero(is_left))
+    left = left[np.argsort(y[left], kind="stable")]  # random order within each class
+    ends = np.cumsum(np.bincount(y[left], minlength=n_classes))
+    place = np.arange(len(left)) - np.concatenate([[0], ends])[y[left]]
+    return np.sort(np.concatenate([chosen, left[place < lacking[y[left]]]]))
+
+
+def least_of_class(most: int, n_classes: int) -> int:
+    """Return how many rows of each class a sample of `most` rows holds, where there are such."""
+    return min(_LEAST_OF_CLASS, most // (10 * n_classes))
 
 
 def deal(y: Ints, unit: Ints | None, quota: Floats, *, rng: np.random.Generator) -> Ints:

@@ -111,6 +111,14 @@ def test_other_lines_make_room_for_a_long_verdict():
     assert "class shares" in short
 
 
+def test_a_part_of_the_rows_is_told_beside_all():
+    model = make_model()
+    assert any(line.startswith("Compared on 900 rows, each") for line in told(model))
+    for one in model.evaluation["candidates"]:
+        one["n_rows"] = 300
+    assert any(line.startswith("Compared on 300 of 900 rows, each") for line in told(model))
+
+
 def test_without_rows_left_out_the_scores_are_of_rows_learnt_from():
     model = make_model()
     for name in ("validation", "candidates", "verdict"):

@@ -3,6 +3,7 @@
 import re
 
 from assay.report.context import make_context
+from assay.report.html import render_html
 from assay.report.markdown import escaped, is_untouched, render_markdown
 
 PRIORS = {
@@ -83,6 +84,19 @@ def test_card_tells_decisions_and_first_the_shares_they_are_for(make_subject, fu
     ]  # fmt: skip
     assert lines[2] == "- Costs: Deciding by cost saves 0.4 a row."
     assert lines[-1] == "All figures are of rows left out."
+
+
+def test_candidates_of_a_part_of_the_rows_say_so(make_subject, full_evaluation):
+    evaluation = full_evaluation()
+    n_rows = evaluation["validation"]["n_rows"]
+    told = f"compared on {n_rows - 1:,} of the {n_rows:,} rows left out"
+    evaluation["candidates"][0]["n_rows"] = n_rows
+    document = make_context(make_subject(evaluation))
+    assert told not in render_markdown(document) + render_html(document)
+    evaluation["candidates"][0]["n_rows"] = n_rows - 1
+    document = make_context(make_subject(evaluation))
+    assert told in render_markdown(document)
+    assert told in render_html(document)
 
 
 def test_candidates_have_their_accuracy(make_subject, full_evaluation):

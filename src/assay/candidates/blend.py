@@ -38,8 +38,8 @@ LEAST_WEIGHT = 0.01
 """A part of less weight is left out: it could not be seen in the predictions."""
 
 _MOST_SUM = 20.0  # of weights while fitting; calibration has the same bound on 1 / T
-_CELLS = 200_000  # rows x classes that weights are fitted on
-_ROWS = 5_000  # rows at the least, where there are as many
+_CELLS = 1_000_000  # rows x classes that weights are fitted on
+_MOST_ROWS, _LEAST_ROWS = 100_000, 5_000  # whatever the classes, where there are as many
 _STEPS = 50  # Newton's; a handful suffices
 _SWEEPS = 200  # over the M weights of a step
 _LEAST_EIGENVALUE = 1e-4  # of the curvatures, scaled to 1 each; less means equal parts
@@ -58,7 +58,8 @@ def fit_weights(log_proba: Floats, y: Ints, *, penalty: float = PENALTY) -> Floa
     Belloni, Chen & Chernozhukov 2012, Econometrica 80:2369). The parts let in are fitted
     again without the penalty, which would pull them towards the reference.
 
-    Up to 200,000 / C rows, at least 5,000, are used, sampled where there are more.
+    Up to a million / C rows, at least 5,000 and at most 100,000, are used, sampled where there
+    are more.
 
     Args:
         log_proba: Out-of-fold log probabilities of M parts, (M, N, C); rows with a missing
@@ -140,7 +141,7 @@ def fitted_rows(n_rows: int, n_classes: int) -> int:
         >>> fitted_rows(10**6, 2), fitted_rows(10**6, 1_000), fitted_rows(80, 2)
         (100000, 5000, 80)
     """
-    return min(n_rows, max(_CELLS // n_classes, _ROWS))
+    return min(n_rows, max(min(_CELLS // n_classes, _MOST_ROWS), _LEAST_ROWS))
 
 
 class _Problem:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.deal import sample_rows
+from assay.deal import least_of_class, sample_of_classes
 
 if TYPE_CHECKING:  # PyTorch, which whoever fits may do without
     from assay.training.rows import RowSet
@@ -90,17 +90,29 @@ class Folds:
         )
 
     def rows(self, fit_idx: int, most: int) -> np.ndarray:
-        """Return the rows that a fit learns from, a random part of more than `most`."""
+        """Return the rows that a fit learns from.
+
+        Of more than `most` they are a random part, with rows of each rare class; what these
+        then count for is told by `weights`.
+        """
         own = self.train[fit_idx]
-        return own[sample_rows(len(own), most)]
+        return own[sample_of_classes(self.y[own], self.n_classes, most)]
 
     def judged(self, fit_idx: int) -> np.ndarray:
         """Return the rows that a fit is judged on."""
         return np.flatnonzero(self.is_left_out[fit_idx])
 
     def weights(self, fit_idx: int, row_idx: np.ndarray) -> np.ndarray | None:
-        """Return how much each of the rows counts in a fit, mean 1; None for all alike."""
+        """Return how much each of the rows counts in a fit, mean 1; None for all alike.
+
+        Args:
+            fit_idx: Number of the fit.
+            row_idx: From `rows`.
+        """
         parts = []
+        share = self._share_of_class(fit_idx, row_idx)
+        if (share < 1.0).any():
+            parts.append(share[self.y[row_idx]])
         if self.weight is not None:
             parts.append(self.weight[row_idx].astype(np.float64))
         if self.class_weight is not None:
@@ -111,6 +123,18 @@ class Folds:
         weight /= weight.max()  # so that the sum of large ones is finite
         result: np.ndarray = weight / weight.mean()
         return result
+
+    def _share_of_class(self, fit_idx: int, row_idx: np.ndarray) -> np.ndarray:
+        """Return what a row of each class counts for, (C,): less where rows were added."""
+        own = self.train[fit_idx]
+        counts = np.bincount(self.y[row_idx], minlength=self.n_classes)
+        if len(row_idx) == len(own):
+            return np.ones(self.n_classes)
+        wanted = np.bincount(self.y[own], minlength=self.n_classes) * len(row_idx) / len(own)
+        least = least_of_class(len(row_idx), self.n_classes)
+        is_raised = (counts > 0) & (counts <= least)
+        share: np.ndarray = np.where(is_raised, wanted / np.maximum(counts, 1), 1.0)
+        return np.minimum(share, 1.0)
 
 
 def _mask(row_set: "RowSet", n_rows: int) -> np.ndarray:

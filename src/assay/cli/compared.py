@@ -31,8 +31,10 @@ def candidate_lines(evaluation: Mapping[str, Any]) -> list[str]:
         ]
         for one in candidates
     ]
-    n_rows = candidates[0]["n_rows"]
-    title = f"Compared on {counted(n_rows, 'row')}, each by models that had left it out"
+    n_rows, n_judged = candidates[0]["n_rows"], evaluation.get("validation", {}).get("n_rows", 0)
+    part = f"{n_rows:,} of " if n_rows < n_judged else ""
+    which = f"{part}{counted(max(n_rows, n_judged), 'row')}"
+    title = f"Compared on {which}, each by models that had left it out"
     lines = table(rows, header=[GAP + _HEADER[0], *_HEADER[1:]], indent="")
     return ["", heading(title), *lines, *shipped_lines(evaluation)]
 

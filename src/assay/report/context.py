@@ -15,7 +15,7 @@ from assay.modelfile import ModelContents
 from assay.recipe import Recipe, recipe_changes
 from assay.report.columns import column_list
 from assay.report.judged import judged_parts
-from assay.report.opening import highlights, opening
+from assay.report.opening import compared_sentence, highlights, opening
 from assay.report.threshold import threshold_section
 from assay.report.wording import CANDIDATE_NAMES, candidate_name, shortened
 from assay.version import __version__
@@ -145,6 +145,7 @@ def _document(subject: Subject, limits: Limits) -> Document:
         },
         "read": _read(subject),
         "candidates": _candidates(evaluation),
+        "compared": compared_sentence(evaluation) or None,
         "parts": parts,
         "threshold": threshold_section(evaluation),
         "learning": _learning(training, limits.n_losses),

@@ -211,8 +211,11 @@ def _candidates(document: Mapping[str, Any]) -> list[str]:
             text for score in (loss, right) for text in (figure(score.get("estimate")), span(score))
         ]
         rows.append([name, *cells])
+    if not rows:
+        return []
     header = ["candidate", "log loss", "interval", "accuracy", "interval"]
-    return [*_table(header, rows), ""] if rows else []
+    told = [document["compared"], ""] if document["compared"] else []
+    return [*told, *_table(header, rows), ""]
 
 
 def _decisions(document: Mapping[str, Any]) -> list[str]:

@@ -102,6 +102,25 @@ def scores_sentence(evaluation: Mapping[str, Any]) -> str:
     return _sentence(judged_parts(evaluation, most_classes=1)).replace(NO_BREAK, " ")
 
 
+def compared_sentence(evaluation: Mapping[str, Any]) -> str:
+    """Return on which part of the rows the candidates are compared; "" for all of them.
+
+    Example:
+        >>> of = {"validation": {"n_rows": 900}, "candidates": [{"n_rows": 300}]}
+        >>> compared_sentence(of).partition(":")[0]
+        'The candidates are compared on 300 of the 900 rows left out, drawn at random'
+    """
+    candidates = evaluation.get("candidates") or [{}]
+    n_rows = candidates[0].get("n_rows")
+    n_judged = (evaluation.get("validation") or {}).get("n_rows")
+    if n_rows is None or n_judged is None or n_rows >= n_judged:
+        return ""
+    return (
+        f"The candidates are compared on {n_rows:,} of the {n_judged:,} rows left out, drawn at "
+        "random: what ships scores a little otherwise here, most where classes have few rows."
+    )
+
+
 def _sentence(parts: Sequence[Mapping[str, Any]]) -> str:
     if not parts:
         return (
