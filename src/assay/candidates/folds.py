@@ -133,8 +133,9 @@ class Folds:
         wanted = np.bincount(self.y[own], minlength=self.n_classes) * len(row_idx) / len(own)
         least = least_of_class(len(row_idx), self.n_classes)
         is_raised = (counts > 0) & (counts <= least)
-        share: np.ndarray = np.where(is_raised, wanted / np.maximum(counts, 1), 1.0)
-        return np.minimum(share, 1.0)
+        share = np.where(is_raised, wanted / np.maximum(counts, 1), 1.0)
+        result: np.ndarray = np.minimum(share, 1.0)
+        return result
 
 
 def _mask(row_set: "RowSet", n_rows: int) -> np.ndarray:
