@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from assay.encode import Arrays, TableEncoder
 from assay.encode.features import CategoricalFeature, NumericFeature
 from assay.errors import InternalError, UserError
-from assay.nn.network import Network
+from assay.nn.network import Encoded, Network
 from assay.nn.population import PoolDropout
 from assay.options import ModelRecipe, OptimizerName, TrainRecipe
 from assay.training import loop, step
@@ -22,7 +22,7 @@ from assay.training.history import History, Silent
 from assay.training.rows import EncodedRows, Lesson, RowSet
 from assay.training.step import CudaRecorder, EagerStep, GraphedStep, make_step
 
-CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+CPU, CUDA, META = torch.device("cpu"), torch.device("cuda"), torch.device("meta")
 ENCODER = TableEncoder(
     numeric=tuple(
         NumericFeature(f"x{idx}", "value", "none", 1.0, False, 0, "median", 0.0, False)
@@ -218,6 +218,47 @@ class FakeCuda:
             if self.fails_at == "end":
                 raise RuntimeError("end")
         self.current = before
+
+
+class Elsewhere(TorchDispatchMode):
+    """Notes the operations that touch a tensor which is not on the device of the training.
+
+    A GPU records neither copies from the machine's memory nor anything that waits for the
+    device. The device is "meta" here, which computes nothing and has no fused kernels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_calls, self.found = 0, []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.n_calls += 1
+        is_fused = "fused" in func.name()
+        result = None if is_fused else func(*args, **(kwargs or {}))
+        tensors = [one for one in tree_leaves((args, kwargs, result)) if torch.is_tensor(one)]
+        if any(tensor.device != META for tensor in tensors):
+            self.found.append(func.name())
+        return result
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "muon"])
+@pytest.mark.parametrize("model", [MODEL, PLAIN], ids=["dropout", "plain"])
+def test_what_is_recorded_touches_nothing_but_the_device(monkeypatch, optimizer, model):
+    monkeypatch.setattr(PoolDropout, "forward", PoolDropout._drop_drawn)
+    network, lesson = make_network(model)
+    row_idx = lesson.train.row_idx[:, :24]
+    inputs, y = lesson.rows.take(row_idx), lesson.y[row_idx].to(META)
+    inputs = Encoded(inputs.features.to(META), inputs.rows.to(META))
+    recipe = TRAIN.model_copy(update={"optimizer": optimizer})
+    eager_step = EagerStep(network.to(META).train(), recipe)
+    eager_step.optimizer.keep_rates_on_device()
+    weights = torch.full_like(y, 0.1, dtype=torch.float32)
+    watches = [Elsewhere() for _ in range(step._WARM_STEPS + 1)]
+    for watch in watches:
+        with watch:
+            eager_step.take(inputs, y, weights)
+    assert watches[-1].n_calls > 20
+    assert watches[-1].found == []
 
 
 @pytest.mark.parametrize("fails_at", ["begin", "end"])
