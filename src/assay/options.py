@@ -175,8 +175,8 @@ class EncodeRecipe(Section):
 
     scale: NumericScale = Field("robust", description="scaling of numeric columns")
     clip: bool = Field(True, description="squash scaled numbers smoothly into (-3, 3)")
-    bins: Annotated[int, Field(ge=0, le=256)] = Field(
-        16, description="quantile bins of the piecewise-linear encoding; 0 turns it off"
+    bins: Annotated[int, Field(ge=0, le=256)] | Auto = Field(
+        "auto", description="bins of each number; auto: 16 to 64, more for few columns; 0: none"
     )
     max_total_bins: Annotated[int, Field(ge=0)] = Field(
         8192, description="bins of all numbers and scores of texts together: many get fewer each"

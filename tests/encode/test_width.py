@@ -10,10 +10,10 @@ from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
 
 
-def bins_of(n_columns: int, options: dict) -> tuple[list[int], Ledger]:
+def bins_of(n_columns: int, options: dict, n_rows: int = 40) -> tuple[list[int], Ledger]:
     rng = np.random.default_rng(0)
-    frame = pl.DataFrame({f"n{idx}": rng.normal(size=40) for idx in range(n_columns)})
-    frame = frame.with_columns(few=pl.Series([0.0, 1.0, 2.0, 3.0] * 10))
+    frame = pl.DataFrame({f"n{idx}": rng.normal(size=n_rows) for idx in range(n_columns)})
+    frame = frame.with_columns(few=pl.Series([0.0, 1.0, 2.0, 3.0] * (n_rows // 4)))
     schema = Schema(tuple(ColumnSpec(name, Kind.NUMERIC, "") for name in frame.columns))
     ledger = Ledger()
     recipe = Recipe().with_options(options).encode
@@ -25,6 +25,14 @@ def test_a_table_of_usual_width_keeps_its_bins():
     bins, ledger = bins_of(30, {})
     assert bins == [16] * 30 + [3]
     assert not len(ledger)
+
+
+def test_few_columns_of_many_rows_get_finer_bins():
+    assert bins_of(9, {}, n_rows=2_504)[0] == [32] * 9 + [3]
+    assert bins_of(2, {}, n_rows=2_504)[0] == [64] * 2 + [3]
+    assert bins_of(2, {}, n_rows=2_500)[0] == [16] * 2 + [3]
+    assert bins_of(2, {"encode.bins": 8}, n_rows=2_504)[0] == [8] * 2 + [3]
+    assert bins_of(2, {"encode.columns.n1.bins": 8}, n_rows=2_504)[0] == [64, 8, 3]
 
 
 def test_many_columns_get_as_many_bins_each_as_fit():

@@ -108,6 +108,26 @@ def test_ties_leave_unneeded_bins_at_zero():
     np.testing.assert_allclose(found.sum(axis=1), [0.0, 1.0])
 
 
+def n_bins_used(values: np.ndarray) -> int:
+    layer = fitted_numeric(numeric(n_bins=8), values.tolist())
+    return int((layer.inverse_width > 0).sum())
+
+
+def test_a_common_value_of_many_is_one_edge_and_the_others_have_the_rest():
+    zeros, others = np.zeros(2_400), np.arange(1.0, 601.0)
+    assert n_bins_used(np.concatenate([zeros, others])) == 8
+    assert n_bins_used(np.concatenate([zeros[:1_200], others[::2]])) == 2  # few: quantiles
+    layer = fitted_numeric(numeric(n_bins=8), [*zeros, *others])
+    np.testing.assert_allclose(
+        np.sort(layer.left[0]), [0.0, *np.quantile(others, np.arange(7) / 7)]
+    )
+
+
+def test_common_values_alone_are_all_the_edges():
+    assert n_bins_used(np.tile([0.0, 1.0, 5.0], 1_000)) == 2
+    assert n_bins_used(np.ones(3_000)) == 0
+
+
 def test_an_all_missing_training_column_gives_zeros():
     feature = numeric(scale="robust", clip=True, n_bins=2, has_flag=True)
     layer = fitted_numeric(feature, [np.nan, np.nan])

@@ -17,6 +17,7 @@ from assay.encode.arrays import FIRST_LEVEL_CODE, MISSING_CODE, UNSEEN_CODE, Arr
 from assay.encode.datetime import DATE_PARTS, date_part
 from assay.encode.decisions import tell_categorical, tell_numeric, tell_text
 from assay.encode.features import (
+    USUAL_BINS,
     CategoricalFeature,
     NumericFeature,
     NumericPart,
@@ -29,7 +30,7 @@ from assay.encode.features import (
 )
 from assay.encode.target import class_codes
 from assay.encode.text import count_ngrams, hash_ngrams
-from assay.encode.width import narrow_bins
+from assay.encode.width import narrow_bins, usual_bins
 from assay.errors import UserError, did_you_mean
 from assay.ledger import Ledger
 from assay.options import EncodeRecipe
@@ -78,6 +79,7 @@ class TableEncoder:
             UserError: A choice that does not fit its column.
         """
         _check_choices(recipe, schema)
+        n_bins = _n_bins(recipe, schema, table.n_rows)
         numeric: list[NumericFeature] = []
         categorical: list[CategoricalFeature] = []
         text: list[TextFeature] = []
@@ -89,7 +91,7 @@ class TableEncoder:
                 categorical.append(_categorical(series, recipe))
                 tell_categorical(series, categorical[-1], ledger)
             else:
-                parts = _numeric(series, spec, recipe)
+                parts = _numeric(series, spec, recipe, n_bins)
                 numeric.extend(parts)
                 tell_numeric(series, parts, ledger)
         fixed = {name for name, own in recipe.columns.items() if own.bins is not None}
@@ -165,7 +167,16 @@ def _check_choices(recipe: EncodeRecipe, schema: Schema) -> None:
     check_fill_value(recipe)
 
 
-def _numeric(series: pl.Series, spec: ColumnSpec, recipe: EncodeRecipe) -> list[NumericFeature]:
+def _n_bins(recipe: EncodeRecipe, schema: Schema, n_rows: int) -> int:
+    if recipe.bins != "auto":
+        return recipe.bins
+    kinds = [spec.kind for spec in schema.features]
+    return usual_bins(n_rows, kinds.count(Kind.NUMERIC) + kinds.count(Kind.DATETIME))
+
+
+def _numeric(
+    series: pl.Series, spec: ColumnSpec, recipe: EncodeRecipe, n_bins: int
+) -> list[NumericFeature]:
     has_missing = series.null_count() > 0
     parts: tuple[NumericPart, ...] = ("value",) if spec.kind == Kind.NUMERIC else DATE_PARTS
     features: list[NumericFeature] = []
@@ -176,7 +187,12 @@ def _numeric(series: pl.Series, spec: ColumnSpec, recipe: EncodeRecipe) -> list[
             continue
         is_first = not features
         feature = numeric_feature(
-            spec.name, recipe, part=part, values=values, has_missing=has_missing and is_first
+            spec.name,
+            recipe,
+            part=part,
+            values=values,
+            has_missing=has_missing and is_first,
+            n_bins=n_bins,
         )
         features.append(feature)
     return features
@@ -192,7 +208,8 @@ def _categorical(series: pl.Series, recipe: EncodeRecipe) -> CategoricalFeature:
 def _text(series: pl.Series, recipe: EncodeRecipe, ledger: Ledger) -> TextFeature:
     n_needed = count_ngrams(series, recipe.text_buckets)
     n_kept = min(n_needed, recipe.text_ngrams)
-    feature = TextFeature(series.name, recipe.text_buckets, n_kept, recipe.bins)
+    n_bins = USUAL_BINS if recipe.bins == "auto" else recipe.bins
+    feature = TextFeature(series.name, recipe.text_buckets, n_kept, n_bins)
     tell_text(series, feature, n_needed, ledger)
     return feature
 

@@ -1,4 +1,4 @@
-"""How wide a network's inputs may grow: fewer bins for tables of many columns.
+"""How wide a network's inputs may grow: more bins for few columns, fewer for very many.
 
 Sixteen bins turn 10,000 columns into 170,000 inputs, and five networks into 4 GB of
 weights and optimizer state that 1,000 rows can say little about.
@@ -9,10 +9,30 @@ from dataclasses import replace
 
 import numpy as np
 
-from assay.encode.features import NumericFeature, TextFeature
+from assay.encode.features import USUAL_BINS, NumericFeature, TextFeature
 from assay.ledger import Ledger
 
+_FINEST_BINS, _FINE_TOTAL, _FINE_ROWS = 64, 320, 2_500
 _LEAST_BINS = 2  # one bin alone would only repeat the column
+
+
+def usual_bins(n_rows: int, n_columns: int) -> int:
+    """Return how many bins a number gets if nobody chose: more where there are few columns.
+
+    Fine bins find thresholds, as trees do, and cost little for few columns; docs/engine.md
+    tells what they gave. Few rows would follow them too closely.
+
+    Args:
+        n_rows: Rows to learn from.
+        n_columns: Columns of numbers and dates.
+
+    Example:
+        >>> usual_bins(10_000, 7), usual_bins(10_000, 40), usual_bins(500, 7)
+        (45, 16, 16)
+    """
+    if n_rows <= _FINE_ROWS:
+        return USUAL_BINS
+    return min(max(_FINE_TOTAL // max(n_columns, 1), USUAL_BINS), _FINEST_BINS)
 
 
 def narrow_bins(

@@ -12,6 +12,7 @@ from assay.deal import sample_rows
 from assay.encode.features import NumericFeature
 from assay.nn.quartiles import LARGEST_SCALED, quartiles
 
+_LEAST_VALUES = 2_000  # of which common ones get an edge of their own
 MAX_STATISTIC_ROWS = 100_000  # quantiles of more rows move by less than half a percent
 
 
@@ -159,13 +160,33 @@ def _bins(values: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:
     left = np.zeros(n_bins, dtype=np.float32)
     inverse_width = np.zeros(n_bins, dtype=np.float32)
     if n_bins and len(values):
-        edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, n_bins + 1)))
-        edges = edges.astype(np.float32).astype(np.float64)
+        edges = np.unique(_edges(values, n_bins + 1).astype(np.float32)).astype(np.float64)
         widths = np.diff(edges)
         wide = np.flatnonzero(widths > 0.0)
         left[: len(wide)] = edges[wide]
         inverse_width[: len(wide)] = [_inverse(width) for width in widths[wide]]
     return left, inverse_width
+
+
+def _edges(values: np.ndarray, most: int) -> np.ndarray:
+    """Return `most` edges in any order: quantiles, and of many values common ones.
+
+    A value that fills a bin would be several quantiles. It becomes one edge, and the others
+    share the other values, which are the ones that tell more where most numbers are 0.
+
+    Args:
+        values: Sorted, at least one.
+        most: 2 at the least.
+    """
+    common, others = values[:0], values
+    if len(values) >= _LEAST_VALUES:
+        first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+        counts = np.diff(first, append=len(values))
+        is_common = counts * (most - 1) >= len(values)
+        common, others = values[first[is_common]], values[np.repeat(~is_common, counts)]
+    shares = np.linspace(0.0, 1.0, most - len(common))
+    quantiles = np.quantile(others, shares) if len(others) else others
+    return np.concatenate([common, quantiles])
 
 
 def _inverse(width: float) -> float:
