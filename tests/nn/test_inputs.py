@@ -124,8 +124,14 @@ def test_a_common_value_of_many_is_one_edge_and_the_others_have_the_rest():
 
 
 def test_common_values_alone_are_all_the_edges():
-    assert n_bins_used(np.tile([0.0, 1.0, 5.0], 1_000)) == 2
+    assert n_bins_used(np.tile([0.0, 0.0, 0.0, 1.0, 5.0], 1_000)) == 2
     assert n_bins_used(np.ones(3_000)) == 0
+
+
+def test_a_value_of_less_than_half_is_as_many_quantiles_as_it_fills():
+    zeros, others = np.zeros(1_500), np.arange(1.0, 1_501.0)
+    assert n_bins_used(np.concatenate([zeros, others])) == 5
+    assert n_bins_used(np.concatenate([zeros, [0.0], others[:-1]])) == 8
 
 
 def test_an_all_missing_training_column_gives_zeros():

@@ -12,7 +12,7 @@ from assay.deal import sample_rows
 from assay.encode.features import NumericFeature
 from assay.nn.quartiles import LARGEST_SCALED, quartiles
 
-_LEAST_VALUES = 2_000  # of which common ones get an edge of their own
+_LEAST_VALUES = 2_000  # of which a common one gets an edge of its own
 MAX_STATISTIC_ROWS = 100_000  # quantiles of more rows move by less than half a percent
 
 
@@ -169,24 +169,26 @@ def _bins(values: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _edges(values: np.ndarray, most: int) -> np.ndarray:
-    """Return `most` edges in any order: quantiles, and of many values common ones.
+    """Return `most` edges in any order: quantiles, but of many values the commonest once.
 
-    A value that fills a bin would be several quantiles. It becomes one edge, and the others
+    A value of most rows would be most of the quantiles. It becomes one edge, and the others
     share the other values, which are the ones that tell more where most numbers are 0.
 
     Args:
         values: Sorted, at least one.
         most: 2 at the least.
     """
-    common, others = values[:0], values
-    if len(values) >= _LEAST_VALUES:
-        first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
-        counts = np.diff(first, append=len(values))
-        is_common = counts * (most - 1) >= len(values)
-        common, others = values[first[is_common]], values[np.repeat(~is_common, counts)]
-    shares = np.linspace(0.0, 1.0, most - len(common))
-    quantiles = np.quantile(others, shares) if len(others) else others
-    return np.concatenate([common, quantiles])
+    middle = values[len(values) // 2]  # the commonest, where most are one and the same
+    start, stop = np.searchsorted(values, middle), np.searchsorted(values, middle, side="right")
+    if len(values) < _LEAST_VALUES or not 0.5 < (stop - start) / len(values) < 1.0:
+        return _quantiles(values, most)
+    others = np.delete(values, np.s_[start:stop])
+    return np.append(_quantiles(others, most - 1), middle)
+
+
+def _quantiles(values: np.ndarray, count: int) -> np.ndarray:
+    found: np.ndarray = np.quantile(values, np.linspace(0.0, 1.0, count))
+    return found
 
 
 def _inverse(width: float) -> float:
