@@ -162,3 +162,4 @@ def test_a_sample_of_many_classes_grows_by_a_tenth_at_most():
     assert 6_000 < len(chosen) <= 6_600
     assert np.bincount(y[chosen]).min() == 2
     assert sample_of_classes(y, 300, len(y)) == slice(None)
+    assert np.bincount(y[sample_of_classes(y, 300, 100)]).min() == 1

@@ -137,7 +137,7 @@ def sample_of_classes(y: Ints, n_classes: int, most: int) -> Ints | slice:
     Args:
         y: Class index of each row, (N,).
         n_classes: C.
-        most: Rows to draw; up to a tenth more are added.
+        most: Rows to draw; up to a tenth more are added, or a row of each class.
 
     Returns:
         Row numbers in rising order; `slice(None)` where all rows are taken.
@@ -162,7 +162,7 @@ def sample_of_classes(y: Ints, n_classes: int, most: int) -> Ints | slice:
 
 def least_of_class(most: int, n_classes: int) -> int:
     """Return how many rows of each class a sample of `most` rows holds, where there are such."""
-    return min(_LEAST_OF_CLASS, most // (10 * n_classes))
+    return min(_LEAST_OF_CLASS, max(most // (10 * n_classes), 1))
 
 
 def deal(y: Ints, unit: Ints | None, quota: Floats, *, rng: np.random.Generator) -> Ints:

@@ -176,7 +176,8 @@ class EncodeRecipe(Section):
     scale: NumericScale = Field("robust", description="scaling of numeric columns")
     clip: bool = Field(True, description="squash scaled numbers smoothly into (-3, 3)")
     bins: Annotated[int, Field(ge=0, le=256)] | Auto = Field(
-        "auto", description="bins of each number; auto: 16 to 64, more for few columns; 0: none"
+        "auto",
+        description="quantile bins of a number; auto: 16 to 64, by rows and columns; 0: none",
     )
     max_total_bins: Annotated[int, Field(ge=0)] = Field(
         8192, description="bins of all numbers and scores of texts together: many get fewer each"

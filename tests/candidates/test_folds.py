@@ -14,15 +14,25 @@ def many_rows(setup) -> Folds:
     return replace(folds, y=y, n_classes=3, train=(np.arange(len(y)),), is_left_out=no_fold)
 
 
-def test_added_rows_of_a_rare_class_count_as_much_as_their_share(make):
+def test_where_rows_of_rare_classes_are_added_every_class_weighs_its_share(make):
     folds = many_rows(make()[0])
     rows = folds.rows(0, 2_000)
+    assert np.bincount(folds.y[rows])[2] == 10
     weight = folds.weights(0, rows)
     by_class = np.bincount(folds.y[rows], weight)
-    assert np.bincount(folds.y[rows])[2] == 10
-    np.testing.assert_allclose(by_class[2] / by_class.sum(), 10 / 20_000, rtol=0.02)
-    assert np.ptp(weight[folds.y[rows] < 2]) == 0.0
+    np.testing.assert_allclose(by_class / by_class.sum(), np.bincount(folds.y) / 20_000)
     np.testing.assert_allclose(weight.mean(), 1.0)
+
+
+def test_many_rare_classes_weigh_their_share(make):
+    y = np.repeat(np.arange(300), np.r_[50_000, np.full(299, 5)])
+    folds = replace(many_rows(make()[0]), y=y, n_classes=300, train=(np.arange(len(y)),))
+    rows = folds.rows(0, 6_000)
+    by_class = np.bincount(y[rows], folds.weights(0, rows))
+    np.testing.assert_allclose(by_class / by_class.sum(), np.bincount(y) / len(y))
+    balanced = replace(folds, class_weight=(1.0 / np.bincount(y))[None])
+    by_class = np.bincount(y[rows], balanced.weights(0, rows))
+    np.testing.assert_allclose(by_class / by_class.sum(), 1 / 300)
 
 
 def test_without_added_rows_all_count_alike(make):

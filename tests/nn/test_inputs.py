@@ -128,6 +128,11 @@ def test_common_values_alone_are_all_the_edges():
     assert n_bins_used(np.ones(3_000)) == 0
 
 
+def test_a_single_bin_spans_all_values():
+    layer = fitted_numeric(numeric(n_bins=1), [*np.zeros(2_400), *np.arange(1.0, 601.0)])
+    np.testing.assert_allclose([layer.left.item(), 1 / layer.inverse_width.item()], [0.0, 600.0])
+
+
 def test_a_value_of_less_than_half_is_as_many_quantiles_as_it_fills():
     zeros, others = np.zeros(1_500), np.arange(1.0, 1_501.0)
     assert n_bins_used(np.concatenate([zeros, others])) == 5

@@ -38,7 +38,7 @@ LEAST_WEIGHT = 0.01
 """A part of less weight is left out: it could not be seen in the predictions."""
 
 _MOST_SUM = 20.0  # of weights while fitting; calibration has the same bound on 1 / T
-_CELLS = 1_000_000  # rows x classes that weights are fitted on
+_CELLS = 400_000  # rows x classes that weights are fitted on
 _MOST_ROWS, _LEAST_ROWS = 100_000, 5_000  # whatever the classes, where there are as many
 _STEPS = 50  # Newton's; a handful suffices
 _SWEEPS = 200  # over the M weights of a step
@@ -58,7 +58,7 @@ def fit_weights(log_proba: Floats, y: Ints, *, penalty: float = PENALTY) -> Floa
     Belloni, Chen & Chernozhukov 2012, Econometrica 80:2369). The parts let in are fitted
     again without the penalty, which would pull them towards the reference.
 
-    Up to a million / C rows, at least 5,000 and at most 100,000, are used, sampled where there
+    Up to 400,000 / C rows, at least 5,000 and at most 100,000, are used, sampled where there
     are more.
 
     Args:

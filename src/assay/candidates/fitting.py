@@ -99,7 +99,8 @@ def begin_rivals(
             ledger.add(
                 f"{name} fitted on {most:,} of up to {folds.largest:,} rows of each fold",
                 where="candidates",
-                why="a random part of them, as more would take long and gain little",
+                why="a random part of them, with rows of every class, as more would take long "
+                "and gain little",
                 undo="model.candidates, to do without",
             )
     if side is not None and not side.give(*request(work, most_rows, max_iterations)):

@@ -111,7 +111,7 @@ class Folds:
         """
         parts = []
         share = self._share_of_class(fit_idx, row_idx)
-        if (share < 1.0).any():
+        if share is not None:
             parts.append(share[self.y[row_idx]])
         if self.weight is not None:
             parts.append(self.weight[row_idx].astype(np.float64))
@@ -124,18 +124,16 @@ class Folds:
         result: np.ndarray = weight / weight.mean()
         return result
 
-    def _share_of_class(self, fit_idx: int, row_idx: np.ndarray) -> np.ndarray:
-        """Return what a row of each class counts for, (C,): less where rows were added."""
+    def _share_of_class(self, fit_idx: int, row_idx: np.ndarray) -> np.ndarray | None:
+        """Return what makes each class weigh its share, (C,); None where no rows were added."""
         own = self.train[fit_idx]
         counts = np.bincount(self.y[row_idx], minlength=self.n_classes)
-        if len(row_idx) == len(own):
-            return np.ones(self.n_classes)
+        is_rare = (counts > 0) & (counts <= least_of_class(len(row_idx), self.n_classes))
+        if len(row_idx) == len(own) or not is_rare.any():
+            return None
         wanted = np.bincount(self.y[own], minlength=self.n_classes) * len(row_idx) / len(own)
-        least = least_of_class(len(row_idx), self.n_classes)
-        is_raised = (counts > 0) & (counts <= least)
-        share = np.where(is_raised, wanted / np.maximum(counts, 1), 1.0)
-        result: np.ndarray = np.minimum(share, 1.0)
-        return result
+        share: np.ndarray = wanted / np.maximum(counts, 1)
+        return share
 
 
 def _mask(row_set: "RowSet", n_rows: int) -> np.ndarray:

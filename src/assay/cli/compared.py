@@ -21,6 +21,8 @@ _MOST_FINDINGS = 2
 
 def candidate_lines(evaluation: Mapping[str, Any]) -> list[str]:
     """Return a table of the candidates, what ships marked by an arrow."""
+    from assay.report.opening import compared_rows
+
     candidates = evaluation.get("candidates", ())
     if not candidates:
         return []
@@ -31,10 +33,9 @@ def candidate_lines(evaluation: Mapping[str, Any]) -> list[str]:
         ]
         for one in candidates
     ]
-    n_rows, n_judged = candidates[0]["n_rows"], evaluation.get("validation", {}).get("n_rows", 0)
+    n_rows, n_judged = compared_rows(evaluation)
     part = f"{n_rows:,} of " if n_rows < n_judged else ""
-    which = f"{part}{counted(max(n_rows, n_judged), 'row')}"
-    title = f"Compared on {which}, each by models that had left it out"
+    title = f"Compared on {part}{counted(n_judged, 'row')}, each by models that had left it out"
     lines = table(rows, header=[GAP + _HEADER[0], *_HEADER[1:]], indent="")
     return ["", heading(title), *lines, *shipped_lines(evaluation)]
 

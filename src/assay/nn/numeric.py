@@ -180,7 +180,7 @@ def _edges(values: np.ndarray, most: int) -> np.ndarray:
     """
     middle = values[len(values) // 2]  # the commonest, where most are one and the same
     start, stop = np.searchsorted(values, middle), np.searchsorted(values, middle, side="right")
-    if len(values) < _LEAST_VALUES or not 0.5 < (stop - start) / len(values) < 1.0:
+    if most < 3 or len(values) < _LEAST_VALUES or not 0.5 < (stop - start) / len(values) < 1.0:
         return _quantiles(values, most)
     others = np.delete(values, np.s_[start:stop])
     return np.append(_quantiles(others, most - 1), middle)

@@ -102,6 +102,14 @@ def scores_sentence(evaluation: Mapping[str, Any]) -> str:
     return _sentence(judged_parts(evaluation, most_classes=1)).replace(NO_BREAK, " ")
 
 
+def compared_rows(evaluation: Mapping[str, Any]) -> tuple[int, int]:
+    """Return on how many rows the candidates are compared, and of how many left out."""
+    candidates = evaluation.get("candidates") or [{}]
+    n_rows = candidates[0].get("n_rows") or 0
+    n_judged = (evaluation.get("validation") or {}).get("n_rows") or 0
+    return n_rows, max(n_rows, n_judged) if n_rows else 0
+
+
 def compared_sentence(evaluation: Mapping[str, Any]) -> str:
     """Return on which part of the rows the candidates are compared; "" for all of them.
 
@@ -110,10 +118,8 @@ def compared_sentence(evaluation: Mapping[str, Any]) -> str:
         >>> compared_sentence(of).partition(":")[0]
         'The candidates are compared on 300 of the 900 rows left out, drawn at random'
     """
-    candidates = evaluation.get("candidates") or [{}]
-    n_rows = candidates[0].get("n_rows")
-    n_judged = (evaluation.get("validation") or {}).get("n_rows")
-    if n_rows is None or n_judged is None or n_rows >= n_judged:
+    n_rows, n_judged = compared_rows(evaluation)
+    if n_rows == n_judged:
         return ""
     return (
         f"The candidates are compared on {n_rows:,} of the {n_judged:,} rows left out, drawn at "
