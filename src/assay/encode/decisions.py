@@ -43,7 +43,9 @@ def tell_numeric(series: pl.Series, features: list[NumericFeature], ledger: Ledg
         >>> from assay.options import EncodeRecipe
         >>> ages, ledger = pl.Series("age", [31.0, None, 40.0]), Ledger()
         >>> values = ages.drop_nulls().to_numpy()
-        >>> age = numeric_feature("age", EncodeRecipe(), values=values, has_missing=True)
+        >>> age = numeric_feature(
+        ...     "age", EncodeRecipe(), values=values, has_missing=True, n_bins=16
+        ... )
         >>> tell_numeric(ages, [age], ledger)
         >>> print(next(iter(ledger)).what)
         1 cell filled, with each network's own median, and flagged

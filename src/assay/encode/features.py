@@ -33,7 +33,6 @@ _ENCODED_AS = {
     Kind.CATEGORICAL: "categorical",
     Kind.BOOLEAN: "categorical",
 }
-USUAL_BINS = 16  # of a number
 _MIN_EMBEDDED = 4  # rows of a level: 0.3-1.2 % lower log loss than 1 on three tables
 _OFFSET_RATIO = 1e4  # float32 keeps 7 digits: beyond this ratio fewer than 3 are signal
 
@@ -125,7 +124,7 @@ def numeric_feature(
     part: NumericPart = "value",
     values: np.ndarray,
     has_missing: bool,
-    n_bins: int = USUAL_BINS,
+    n_bins: int,
 ) -> NumericFeature:
     """Decide how a numeric column is encoded.
 

@@ -17,7 +17,6 @@ from assay.encode.arrays import FIRST_LEVEL_CODE, MISSING_CODE, UNSEEN_CODE, Arr
 from assay.encode.datetime import DATE_PARTS, date_part
 from assay.encode.decisions import tell_categorical, tell_numeric, tell_text
 from assay.encode.features import (
-    USUAL_BINS,
     CategoricalFeature,
     NumericFeature,
     NumericPart,
@@ -30,7 +29,7 @@ from assay.encode.features import (
 )
 from assay.encode.target import class_codes
 from assay.encode.text import count_ngrams, hash_ngrams
-from assay.encode.width import narrow_bins, usual_bins
+from assay.encode.width import USUAL_BINS, narrow_bins, usual_bins
 from assay.errors import UserError, did_you_mean
 from assay.ledger import Ledger
 from assay.options import EncodeRecipe

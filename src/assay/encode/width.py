@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from assay.encode.features import USUAL_BINS, NumericFeature, TextFeature
+from assay.encode.features import NumericFeature, TextFeature
 from assay.ledger import Ledger
 
+USUAL_BINS = 16  # of a number
 _FINEST_BINS, _FINE_TOTAL, _FINE_ROWS = 64, 320, 2_500
 _LEAST_BINS = 2  # one bin alone would only repeat the column
 
@@ -60,7 +61,8 @@ def narrow_bins(
     Example:
         >>> from assay.encode.features import numeric_feature
         >>> from assay.options import EncodeRecipe
-        >>> one = numeric_feature("x", EncodeRecipe(), values=np.arange(50.0), has_missing=False)
+        >>> values = np.arange(50.0)
+        >>> one = numeric_feature("x", EncodeRecipe(), values=values, has_missing=False, n_bins=16)
         >>> kept, _ = narrow_bins([one] * 4, max_total=20, fixed=(), ledger=Ledger())
         >>> [feature.n_bins for feature in kept]
         [5, 5, 5, 5]
