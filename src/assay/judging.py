@@ -112,10 +112,12 @@ def judge_training(
     reference, contest = samples.reference, judge.contest
     if recipe.evaluate.findings:
         evaluation["findings"] = _findings(samples, contest)
+        give_back()
     if contest is not None:
         evaluation["validation"] = judge.left_out_rows()
         give_back()
         evaluation["candidates"] = contest.documents(evaluation["validation"])
+        give_back()
         evaluation["verdict"] = contest.verdict.to_dict()
         decisions, evaluation["decisions"] = _decisions(samples, contest, recipe_in_time)
         predictor = predictor.loaded(core, decisions)

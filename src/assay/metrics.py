@@ -32,13 +32,13 @@ SCORES = (
 
 
 def score_table(
-    y_true: Indices, proba: Floats, *, sample_weight: Weight = None
+    y_true: Indices, proba: Floats, *, sample_weight: Weight = None, ranks: bool = True
 ) -> dict[str, float | None]:
     """Return every scalar score by the names in `SCORES`; the label is the likeliest class.
 
     Returns:
-        A float for each name, or None where the score is undefined: without a row
-        of a second class there is no AUROC.
+        A float for each name, or None where the score is undefined, as AUROC without a row of
+        a second class, or not asked for: without `ranks` AUROC and average precision.
 
     Raises:
         UserError: Shapes differ, no row, a class outside [0, C), or a probability
@@ -51,7 +51,7 @@ def score_table(
     """
     y_true, proba, weight = _checked(y_true, proba, sample_weight)
     matrix = _counts(y_true, proba.argmax(axis=1), proba.shape[1], weight=weight)
-    area, average = _areas(y_true, proba, weight)
+    area, average = _areas(y_true, proba, weight) if ranks else np.full((2, 1), np.nan)
     scores = {name: float(value) for name, value in scores_from_confusion(matrix).items()}
     scores["log_loss"] = float(np.average(row_log_loss(y_true, proba), weights=weight))
     scores["brier"] = float(np.average(row_brier(y_true, proba), weights=weight))

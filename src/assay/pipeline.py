@@ -92,6 +92,7 @@ def run(
         if budget is None and recipe.train.memory_bytes is not None:
             check_file_room(setup.samples, recipe)
 
+        give_back()
         rivals_of = _fit_rivals(setup, recipe, limits, ledger, observer, folder, side)
         prepared = limits.plan(setup, n_test=n_test)
         del setup

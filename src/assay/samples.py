@@ -7,6 +7,7 @@ learns from which. Training starts from here; the raw and the typed table are go
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -64,7 +65,7 @@ class Samples:
     raw_idx: np.ndarray
     findings: tuple[Finding, ...] = ()
 
-    @property
+    @cached_property
     def units(self) -> np.ndarray | None:
         """Unit of each row, (N,): rows of one group, and copies, are one; None for none.
 

@@ -1,6 +1,10 @@
 """Fits side by side: each alone on its thread, in order."""
 
+import subprocess
 import sys
+import threading
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -22,6 +26,32 @@ def test_what_is_loaded_is_not_loaded_again(monkeypatch):
     load_learners()
     monkeypatch.setattr(threads, "uncollected", None)  # it is not called
     load_learners()
+
+
+def test_learners_are_loaded_without_pandas_which_can_be_imported_afterwards():
+    code = """
+import sys
+from assay.candidates.threads import load_learners
+load_learners()
+print("pandas" in sys.modules)
+import pandas
+print(pandas.DataFrame({"a": [1, 2]})["a"].sum())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "3"]
+
+
+def test_a_module_is_hidden_from_one_thread_alone(monkeypatch):
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    found: list[object] = []
+    with threads._hidden("this"):
+        with pytest.raises(ModuleNotFoundError, match="No module named 'this'"):
+            import_module("this")
+        other = threading.Thread(target=lambda: found.append(find_spec("this")))
+        other.start()
+        other.join()
+    assert found[0] is not None
+    assert find_spec("this") is not None
 
 
 def test_results_come_in_order(n_threads):

@@ -198,17 +198,28 @@ def test_member_spread_by_hand():
         member_spread([])
 
 
-@pytest.mark.parametrize("draws_ranks", [True, False])
-def test_a_perfect_score_is_not_certain(draws_ranks):
+def test_scores_of_ranks_are_left_out_where_they_are_not_asked_for(rng):
+    y, proba = rng.integers(0, 2, 200), rng.dirichlet(np.ones(2), 200)
+    drawn = bootstrap_intervals(y, proba, seed=3, ranks="influence")
+    plain = bootstrap_intervals(y, proba, seed=3, ranks="none")
+    for name in SCORES:
+        if name in ("auroc", "average_precision"):
+            assert (plain[name].estimate, plain[name].low, plain[name].high) == (None,) * 3
+        else:
+            assert plain[name] == drawn[name]
+
+
+@pytest.mark.parametrize("ranks", ["drawn", "influence"])
+def test_a_perfect_score_is_not_certain(ranks):
     y = np.array([0, 0, 0, 1, 1])
     proba = np.where(np.arange(2) == y[:, None], 0.8, 0.2)
-    found = bootstrap_intervals(y, proba, draws_ranks=draws_ranks)
+    found = bootstrap_intervals(y, proba, ranks=ranks)
     assert found["accuracy"] == wilson(5, 5)
     of_rarest = wilson(2, 2)
     for name in ("balanced_accuracy", "f1_macro", "auroc", "cohen_kappa", "matthews"):
         assert found[name].estimate == pytest.approx(1.0)
         assert (found[name].low, found[name].high) == (of_rarest.low, 1.0)
-    wrong = bootstrap_intervals(y, proba[:, ::-1], draws_ranks=draws_ranks)
+    wrong = bootstrap_intervals(y, proba[:, ::-1], ranks=ranks)
     assert wrong["balanced_accuracy"].to_dict() == {
         "estimate": 0.0, "low": 0.0, "high": 1.0 - of_rarest.low,
     }  # fmt: skip

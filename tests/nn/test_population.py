@@ -169,6 +169,28 @@ def test_lowered_sums_drop_the_units_that_masks_drop():
     assert lowered.factor == 0.5
 
 
+def test_a_large_pool_is_drawn_again_to_the_same_masks(monkeypatch):
+    shape = torch.Size([3, 50, 40])
+
+    def masks() -> list[torch.Tensor]:
+        dropout, found = PoolDropout(0.3, seed=5), []
+        for rate in (0.3, 0.1, 0.3):
+            dropout.set_rate(rate)
+            found.append(dropout.lowered(shape).clone())
+        state = dropout.state()
+        found.append(dropout.lowered(shape).clone())
+        resumed = PoolDropout(0.9, seed=5)
+        resumed.restore(state)
+        assert torch.equal(resumed.lowered(shape), found[-1])
+        return found
+
+    kept = masks()
+    monkeypatch.setattr("assay.nn.population._MOST_KEPT", 0)
+    drawn = masks()
+    assert all(map(torch.equal, kept, drawn))
+    assert not torch.equal(kept[0], kept[2])  # from another place of the pool
+
+
 def test_linear_gain_scales_the_product_but_not_the_bias():
     layer = PopulationLinear(1, 2, 1, gain=0.5)
     with torch.no_grad():

@@ -134,6 +134,19 @@ def average_repeats(log_proba: Floats) -> Floats:
     return log_softmax(mean)
 
 
+def average_proba(proba: Floats) -> Floats:
+    """Return the geometric mean of probabilities over repeats: (R, N, C) -> (N, C).
+
+    As `average_repeats`; one repeat, and (N, C), is its own average.
+    """
+    if proba.ndim == 2 or len(proba) == 1:
+        only: Floats = proba.reshape(proba.shape[-2:])
+        return only
+    with np.errstate(divide="ignore"):  # a class may be left nothing without calibration
+        averaged: Floats = np.exp(average_repeats(np.log(proba)))
+    return averaged
+
+
 def fitted_rows(n_rows: int, n_classes: int) -> int:
     """Return on how many of `n_rows` rows weights are fitted, at the most.
 

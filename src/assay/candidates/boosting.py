@@ -20,6 +20,7 @@ from assay.candidates.threads import load_learners, over_fits
 from assay.candidates.trees import Tree, add_trees
 from assay.deal import sample_rows
 from assay.encode.arrays import Arrays
+from assay.machine import give_back
 from assay.nn.graph import GraphBuilder
 from assay.training.selection import losses_of_others
 
@@ -138,7 +139,9 @@ def fit_boosting(
     ]
     plan, first = _choose_plan(plans, min(own.n_trying, folds.n_fits))
     n_tried = len(first)
+    give_back()  # here and below: what the threads of these fits used stays with them otherwise
     first += over_fits(lambda idx: plan.fit(n_tried + idx), folds.n_fits - n_tried)
+    give_back()
     n_kept = choose_iterations([curve for _, curve in first], folds.repeat)
     n_kept = np.where(n_kept < 0, plan.n_blind, n_kept)
     fits = over_fits(lambda idx: plan.bring_to(first[idx][0], idx, int(n_kept[idx])), folds.n_fits)

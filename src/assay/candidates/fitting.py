@@ -145,6 +145,7 @@ class Begun:
         rivals = [Rival.of("majority", Majority.fit(folds), folds, arrays)]
         if work is None:
             return tuple(rivals)
+        give_back()
         for name in self.most_rows:
             if on_stage is not None:
                 on_stage(name)

@@ -191,13 +191,17 @@ class _Plan:
         self, numbers: np.ndarray, hot_rows: np.ndarray, scaling: Scaling
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs (N, kept) for scikit-learn, and which of all are not constant."""
-        plain = scaling.apply(numbers)
-        hot = np.zeros((len(numbers), self.levels.n_rows), dtype=np.float32)
-        for rows in hot_rows.T:
-            hot[np.arange(len(hot)), rows] = 1.0
-        inputs = np.concatenate([plain, hot], axis=1)
-        kept = (inputs != inputs[:1]).any(axis=0)
-        return inputs[:, kept], kept
+        plain, n_rows = scaling.apply(numbers), len(numbers)
+        counts = np.bincount(hot_rows.reshape(-1), minlength=self.levels.n_rows)
+        is_varied = (plain != plain[:1]).any(axis=0)
+        kept = np.concatenate([is_varied, (counts > 0) & (counts < n_rows)])
+        inputs = np.zeros((n_rows, int(kept.sum())), dtype=np.float32)  # large: made once
+        inputs[:, : is_varied.sum()] = plain[:, is_varied]
+        place = np.where(kept, np.cumsum(kept) - 1, -1)[plain.shape[1] :]
+        for places in place[hot_rows.T]:
+            own = np.flatnonzero(places >= 0)
+            inputs[own, places[own]] = 1.0
+        return inputs, kept
 
     def _losses(self, path: list[LogisticFit], fit_idx: int) -> np.ndarray:
         folds, training = self._folds, self._training

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from assay.candidates.blend import average_repeats
+from assay.candidates.blend import average_proba, average_repeats
 from assay.deal import sample_rows
 from assay.evaluate.intervals import CROSS_FITTED, bootstrap_intervals, widened, wilson
-from assay.evaluate.mixture import Logs, Mixture, cross_fitted, fit_mixture
+from assay.evaluate.mixture import BLOCK_ROWS, Logs, Mixture, cross_fitted, fit_mixture
 from assay.evaluate.redrawn import Draws
 from assay.evaluate.verdict import MAJORITY, Verdict, class_shares, reach_verdict
 from assay.recipe import Recipe
@@ -122,8 +122,8 @@ class Contest:
         """Honest probabilities of what ships for the rows `row_idx`, shape (N', C)."""
         name = self.verdict.shipped
         if len(self._compared.row_idx) == len(self.row_idx):
-            return _averaged(self._compared_proba[name])
-        return _averaged(self._cross_fitted(name, self.row_idx))
+            return average_proba(self._compared_proba[name])
+        return average_proba(self._cross_fitted(name, self.row_idx))
 
     @cached_property
     def draws(self) -> Draws:
@@ -134,9 +134,13 @@ class Contest:
     @cached_property
     def uncalibrated(self) -> np.ndarray:
         """The same with the mixture's weights, but before any calibration."""
-        logs = {name: self._logs[name][:, self.row_idx] for name in self._real}
         plain = Mixture(self.shipped.weights)
-        return plain.apply({name: average_repeats(logs[name]) for name in plain.weights})
+        logs = {name: self._logs[name] for name in plain.weights}
+        blocks = [
+            plain.apply({name: average_repeats(part[:, rows]) for name, part in logs.items()})
+            for rows in np.split(self.row_idx, range(BLOCK_ROWS, len(self.row_idx), BLOCK_ROWS))
+        ]
+        return np.concatenate(blocks)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -176,14 +180,13 @@ class Contest:
     def _scores(self, name: str) -> dict[str, dict[str, float | None]]:
         """Return the scores of a candidate with intervals."""
         judged, recipe = self._compared, self._recipe
-        proba = self._compared_proba[name]
-        proba = proba if name == MAJORITY else _averaged(proba)
+        proba = average_proba(self._compared_proba[name])
         scores = bootstrap_intervals(
             judged.y,
             proba,
             n_resamples=min(recipe.evaluate.bootstrap, DRAWS),
             confidence=recipe.evaluate.confidence,
-            draws_ranks=False,
+            ranks="influence",
             draws=self._compared_draws,
         )
         if judged.groups is None:  # where all rows are right, draws would claim certainty
@@ -249,9 +252,3 @@ class Contest:
         }
         n_classes = next(iter(self._logs.values())).shape[2]
         return {MAJORITY: class_shares(judged.y, n_classes), **found}
-
-
-def _averaged(proba: np.ndarray) -> np.ndarray:
-    """Average repeats, (R, N, C) -> (N, C)."""
-    with np.errstate(divide="ignore"):  # a class may be left nothing without calibration
-        return np.exp(average_repeats(np.log(proba)))

@@ -8,6 +8,7 @@ interval tells of the rows' luck. `member_spread` tells of the training's.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def bootstrap_intervals(
     confidence: float = 0.95,
     seed: int = 0,
     groups: Indices | None = None,
-    draws_ranks: bool = True,
+    ranks: Literal["drawn", "influence", "none"] = "drawn",
     draws: Draws | None = None,
 ) -> dict[str, Interval]:
     """Return each score with its bootstrap interval (Efron 1979, Ann. Statist. 7:1).
@@ -103,8 +104,8 @@ def bootstrap_intervals(
         seed: Of the draws.
         groups: Group of each row, (N,) integers; whole groups are then drawn, since
             rows of one group are less than that many independent rows.
-        draws_ranks: Whether AUROC and average precision are found on draws; else the
-            standard error of `influence` serves, which is faster by far.
+        ranks: How the ends of AUROC and average precision are found: on draws, by
+            `influence`, which is faster by far, or not at all, nor the scores.
         draws: Of these rows, or of their groups, where they are made already.
 
     Returns:
@@ -124,22 +125,23 @@ def bootstrap_intervals(
         0.5
     """
     y_true, proba = np.asarray(y_true), np.asarray(proba, dtype=np.float64)
-    estimates = score_table(y_true, proba)
+    estimates = score_table(y_true, proba, ranks=ranks != "none")
     draws = Draws(len(y_true), groups, seed=seed) if draws is None else draws
     draws.check_rows(len(y_true))
     if draws.n_units == 1:
         return {name: Interval(estimates[name], None, None) for name in SCORES}
     n_rarest = rarest(np.bincount(y_true))
-    n_ranked = n_ranked_draws(*proba.shape, n_rarest=n_rarest) if draws_ranks else 0
+    n_ranked = n_ranked_draws(*proba.shape, n_rarest=n_rarest) if ranks == "drawn" else 0
     drawn = _drawn_scores(y_true, proba, draws, n_resamples=n_resamples, n_ranked=n_ranked)
-    deviation = {} if n_ranked else ranked_deviation(y_true, proba, draws.unit)
+    is_influence = ranks != "none" and not n_ranked
+    deviation = ranked_deviation(y_true, proba, draws.unit) if is_influence else {}
     half = NormalDist().inv_cdf((1 + confidence) / 2)
     if "ece" in drawn:
         drawn["ece"] = _unbiased(drawn["ece"], estimates["ece"])
     found = {
         name: percentile_interval(estimates[name], drawn[name], confidence)
         if name in drawn
-        else _normal(name, estimates[name], half * deviation[name])
+        else _normal(name, estimates[name], half * deviation.get(name, np.nan))
         for name in SCORES
     }
     n_rarest = _rarest_units(y_true, draws)

@@ -6,7 +6,7 @@ no row had a part in the weights or the temperature that were used for it.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +34,7 @@ classes are easily told apart much more.
 _MOST_PRIOR = 0.5
 _PRIOR_ROWS = 500
 
+BLOCK_ROWS = 1 << 16  # at once: what is in between takes ten times the memory of a result
 PARTS = 5  # of the rows: what is fitted on four of them judges the fifth
 
 Logs = Mapping[str, np.ndarray]
@@ -56,7 +57,17 @@ class Mixture:
 
     def apply(self, logs: Logs) -> np.ndarray:
         """Return probabilities, (..., C), of log probabilities (..., C) by candidate."""
-        proba = np.exp(blend(_stacked(logs, self.weights), list(self.weights.values())))
+        parts = [logs[name] for name in self.weights]
+        if parts[0].ndim < 2:
+            return self._of_block(parts)
+        result = np.empty(parts[0].shape)
+        for start in range(0, parts[0].shape[-2], BLOCK_ROWS):
+            rows = np.s_[..., start : start + BLOCK_ROWS, :]
+            result[rows] = self._of_block([part[rows] for part in parts])
+        return result
+
+    def _of_block(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        proba = np.exp(blend(np.stack(parts), list(self.weights.values())))
         fitted = self.calibration
         if fitted.factors:
             factors, shifts = np.array(fitted.factors), np.array(fitted.shifts)
@@ -183,10 +194,7 @@ def _averaged(log_proba: np.ndarray, row_idx: np.ndarray) -> np.ndarray:
 def _applied(mixture: Mixture, logs: Logs) -> np.ndarray:
     """Apply a mixture to (R, N, C), leaving rows that are not judged as they are."""
     result = np.full(next(iter(logs.values())).shape, np.nan)
-    is_known = np.isfinite(_stacked(logs, mixture.weights)[..., 0]).all(axis=0)
+    known = [np.isfinite(logs[name][..., 0]) for name in mixture.weights]
+    is_known = np.logical_and.reduce(known)
     result[is_known] = mixture.apply({name: logs[name][is_known] for name in mixture.weights})
     return result
-
-
-def _stacked(logs: Logs, names: Iterable[str]) -> np.ndarray:
-    return np.stack([logs[name] for name in names])

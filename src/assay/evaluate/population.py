@@ -24,6 +24,7 @@ from assay.evaluate.intervals import (
 from assay.evaluate.mixture import Mixture
 from assay.evaluate.redrawn import Draws
 from assay.evaluate.scores import evaluate_predictions
+from assay.machine import give_back
 from assay.nn.network import Network
 from assay.recipe import Recipe
 from assay.samples import HeldOutRows, Samples
@@ -121,9 +122,10 @@ class Judge:
         y = self._samples.y[contest.row_idx]
         groups = self._samples.units
         groups = None if groups is None else groups[contest.row_idx]
-        judged = self._judged(
-            y, contest.proba, groups=groups, widening=CROSS_FITTED, draws=contest.draws
-        )
+        proba = contest.proba
+        give_back()  # here and below, as in `judging`
+        judged = self._judged(y, proba, groups=groups, widening=CROSS_FITTED, draws=contest.draws)
+        give_back()
         scores = score_left_out(
             self._said_left_out,
             self._samples.y,
@@ -137,7 +139,7 @@ class Judge:
                 "before": self._reliability(y, contest.uncalibrated, contest.draws),
                 "after": reliability(
                     y,
-                    contest.proba,
+                    proba,
                     confidence=self._recipe.evaluate.confidence,
                     intervals={name: Interval(**judged["scores"][name]) for name in _RELIABLE},
                     widening=CROSS_FITTED,
@@ -152,7 +154,7 @@ class Judge:
             proba,
             n_resamples=min(recipe.evaluate.bootstrap, RELIABILITY_DRAWS),
             confidence=recipe.evaluate.confidence,
-            draws_ranks=False,
+            ranks="none",
             draws=draws,
         )
         wide = {name: widened(name, intervals[name], CROSS_FITTED) for name in _RELIABLE}

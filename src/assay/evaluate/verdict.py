@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from assay.candidates.blend import average_repeats
+from assay.candidates.blend import average_proba
 from assay.errors import UserError
 from assay.evaluate.compare import IS_LOSS, Comparison, Ints, compare, compare_metric, score
 from assay.evaluate.signal import signal_p_value
@@ -97,7 +97,7 @@ def reach_verdict(
         UserError: `model.prefer` names a candidate that there is not.
     """
     fold = np.atleast_2d(fold)
-    averages = {name: _averaged(one) for name, one in proba.items() if name != MAJORITY}
+    averages = {name: average_proba(one) for name, one in proba.items() if name != MAJORITY}
     rows = np.logical_and.reduce([np.isfinite(one).all(axis=1) for one in averages.values()])
     rows &= (fold >= 0).any(axis=0)
     judged = _Candidates(
@@ -257,17 +257,6 @@ class _Candidates:
             return None
         value = score(metric, self._y, self._proba[name])
         return None if np.isnan(value) else value
-
-
-def _averaged(proba: Floats) -> Floats:
-    if proba.ndim == 2:
-        return proba
-    if len(proba) == 1:
-        only: Floats = proba[0]
-        return only
-    with np.errstate(divide="ignore"):  # a class may be given no chance without calibration
-        averaged: Floats = np.exp(average_repeats(np.log(proba)))
-    return averaged
 
 
 def _document(told: Told) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from assay.nn.initialise import initialise_bias, initialise_weight, member_gener
 from assay.options import Activation, Init
 
 _POOL_SIZE = 1 << 20  # numbers; at least four times what one call takes
+_MOST_KEPT = 1 << 21  # uniform numbers kept for the next rate; more are drawn again
 _FAR_BELOW = -1e30  # where activations vanish, and within float32 whatever is added
 
 
@@ -90,6 +91,7 @@ class PoolDropout(nn.Module):
         self._kept = torch.tensor(1.0 - rate)  # share of units kept, on the device of the input
         self._seed = seed
         self._offsets = random.Random(seed)
+        self._size = 0  # of the pool
         self._uniform = torch.empty(0)
         self._pool = torch.empty(0)
         self._pool_of = (-1.0, False)  # the rate, and whether the pool lowers sums
@@ -129,7 +131,7 @@ class PoolDropout(nn.Module):
     def state(self) -> PoolState:
         """Return what `restore` needs to go on from here."""
         offsets = self._offsets.getstate()[1]
-        return PoolState(self.rate, offsets, self._uniform.numel())
+        return PoolState(self.rate, offsets, self._size)
 
     def restore(self, state: PoolState) -> None:
         """Go on from a state.
@@ -139,13 +141,13 @@ class PoolDropout(nn.Module):
         """
         self.set_rate(state.rate)
         self._offsets.setstate((3, state.offsets, None))  # version 3, no Gaussian in hand
-        if state.n_numbers:
-            self._draw_uniform(state.n_numbers)
+        self._size, self._pool_of = state.n_numbers, (-1.0, False)
+        self._pool = torch.empty(state.n_numbers)
 
     def release(self) -> None:
         """Give back the pool; it is drawn anew when it is needed again."""
         self._uniform = self._pool = torch.empty(0)
-        self._pool_of = (-1.0, False)
+        self._size, self._pool_of = 0, (-1.0, False)
 
     def _drop_drawn(self, x: Tensor) -> Tensor:
         """Draw a mask from the device's generator; nothing here is fixed on the host."""
@@ -162,18 +164,27 @@ class PoolDropout(nn.Module):
         return self._pool[start : start + n_units]
 
     def _draw(self, size: int, *, is_lowered: bool) -> None:
-        if self._uniform.numel() < size:
-            self._draw_uniform(size)
+        self._size = max(size, self._size)
+        uniform = self._drawn()
         # Compared into numbers: three times as fast as into booleans that are chosen by.
         if is_lowered:
-            torch.lt(self._uniform, self.rate, out=self._pool).mul_(_FAR_BELOW)
+            torch.lt(uniform, self.rate, out=self._pool).mul_(_FAR_BELOW)
         else:
-            torch.ge(self._uniform, self.rate, out=self._pool).mul_(self.factor)
+            torch.ge(uniform, self.rate, out=self._pool).mul_(self.factor)
         self._pool_of = (self.rate, is_lowered)
 
-    def _draw_uniform(self, size: int) -> None:
-        self._uniform = torch.rand(size, generator=torch.Generator().manual_seed(self._seed))
-        self._pool = torch.empty_like(self._uniform)
+    def _drawn(self) -> Tensor:
+        """Return the pool's uniform numbers: kept, or drawn into the pool where that is large."""
+        if self._uniform.numel() == self._size:
+            return self._uniform
+        if self._pool.numel() != self._size:
+            self._pool = torch.empty(self._size)
+        generator = torch.Generator().manual_seed(self._seed)
+        if self._size > _MOST_KEPT:
+            self._uniform = torch.empty(0)
+            return torch.rand(self._size, generator=generator, out=self._pool)
+        self._uniform = torch.rand(self._size, generator=generator)
+        return self._uniform
 
 
 class Population(nn.Module):

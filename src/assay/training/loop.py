@@ -137,7 +137,6 @@ class Run:
         self.loss_sum = torch.zeros(network.n_members, device=lesson.rows.device)
         # Kept from epoch to epoch: large blocks allocated anew each time scatter the heap.
         self.positions = torch.empty_like(lesson.train.row_idx)
-        self.order = torch.empty_like(lesson.train.row_idx)
         self.history = History()
         self.dropout = network.body.dropout
         self.step = make_step(
@@ -212,15 +211,17 @@ class Run:
         return islice(self._gathered(spans[n_spans:]), n_left_out, None)
 
     def _gathered(self, spans: Sequence[Tensor]) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
-        """Yield the batches of spans of the order of rows, (K, M') each."""
-        for order in spans:
+        """Yield the batches of spans of shuffled positions among each member's rows, (K, M')."""
+        for positions in spans:
+            order = torch.gather(self.lesson.train.row_idx, 1, positions)
+            order = order.to(self.lesson.rows.device)
             y = self.lesson.y[order]
             inputs = self.lesson.rows.batches(order, self.batch_size)
             classes, weights = in_batches(y, self.batch_size), self._loss_weights(order, y)
             yield from zip(inputs, classes, weights, strict=True)
 
     def shuffle(self) -> Tensor:
-        """Return each member's rows in new order, shape (K, M).
+        """Return positions among each member's training rows in new order, shape (K, M).
 
         A member with fewer rows than the largest begins anew until it has as many.
         """
@@ -231,8 +232,7 @@ class Run:
             self.positions, train.counts, self.generators, strict=True
         ):
             _shuffle_into(own, count, generator)
-        torch.gather(train.row_idx, 1, self.positions, out=self.order)
-        return self.order.to(self.lesson.rows.device)
+        return self.positions
 
     def order_states(self) -> Tensor:
         """Return from which states the generators shuffle the epoch that is running or next."""
