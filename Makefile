@@ -21,7 +21,7 @@ demo: $(STAMP)  ## train, test and use a model on the passengers of the Titanic
 	$(BIN)/assay demo titanic
 
 test: $(STAMP)  ## run every test, doctests and README blocks included
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(STAMP)  ## format, lint, types, import order, and the examples in the docs
 	$(BIN)/ruff format --check .

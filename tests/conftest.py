@@ -7,6 +7,8 @@ import signal
 # where more threads only wait for each other.
 for _name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS"):
     os.environ.setdefault(_name, str(min(2, os.cpu_count() or 1)))
+# Threads that wait sleep: tests of other processes need the processor.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np  # noqa: E402 - the settings above come first
 import pytest  # noqa: E402
