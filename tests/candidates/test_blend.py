@@ -9,6 +9,7 @@ from assay.candidates.blend import (
     _Problem,
     _solved,
     _swept,
+    average_proba,
     average_repeats,
     blend,
     fit_weights,
@@ -180,3 +181,15 @@ def test_shapes_that_do_not_fit_are_told():
         fit_weights(np.zeros((2, 3)), np.zeros(3, dtype=int))
     with pytest.raises(UserError, match="M > 0"):
         fit_weights(np.zeros((0, 3, 2)), np.zeros(3, dtype=int))
+
+
+def test_one_repeat_is_its_own_average_and_several_have_a_geometric_mean(rng):
+    proba = rng.dirichlet(np.ones(3), (2, 5))
+    np.testing.assert_array_equal(average_proba(proba[:1]), proba[0])
+    np.testing.assert_array_equal(average_proba(proba[0]), proba[0])
+    proba[0, 3] = np.nan  # not judged by the first repeat
+    proba[:, 4] = np.nan
+    mean = np.sqrt(proba[0] * proba[1])
+    expected = mean / mean.sum(axis=1, keepdims=True)
+    expected[3] = proba[1, 3]
+    np.testing.assert_allclose(average_proba(proba), expected, rtol=1e-9)

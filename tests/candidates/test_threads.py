@@ -35,10 +35,12 @@ from assay.candidates.threads import load_learners
 load_learners()
 print("pandas" in sys.modules)
 import pandas
-print(pandas.DataFrame({"a": [1, 2]})["a"].sum())
+from sklearn.preprocessing import StandardScaler
+scaler = StandardScaler().set_output(transform="pandas")
+print(type(scaler.fit_transform(pandas.DataFrame({"a": [1.0, 3.0]}))).__name__)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "3"]
+    assert done.stdout.split() == ["False", "DataFrame"]
 
 
 def test_a_module_is_hidden_from_one_thread_alone(monkeypatch):
@@ -52,6 +54,15 @@ def test_a_module_is_hidden_from_one_thread_alone(monkeypatch):
         other.join()
     assert found[0] is not None
     assert find_spec("this") is not None
+
+
+def test_an_import_on_its_way_through_the_finders_misses_none(monkeypatch):
+    before = sys.meta_path
+    with threads._hidden("this"):
+        during = iter(sys.meta_path)
+        next(during)
+    assert [*during] == [*before]
+    assert sys.meta_path == before
 
 
 def test_results_come_in_order(n_threads):

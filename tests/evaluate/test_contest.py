@@ -91,3 +91,14 @@ def test_scores_say_on_how_many_rows_they_stand(rng, monkeypatch):
     contest = Contest(make_logs(rng, y, 2), y, make_split(300, 3), RECIPE)
     assert {one["n_rows"] for one in contest.documents()} == {50}
     assert len(contest.proba) == 300
+
+
+def test_uncalibrated_is_the_same_in_blocks(rng, monkeypatch):
+    y = rng.integers(0, 3, 90)
+    logs = make_logs(rng, y, 3, n_repeats=2)
+    contest = Contest(logs, y, make_split(90, 3, n_repeats=2), RECIPE)
+    whole = np.exp(logs["network"]).prod(axis=0) ** 0.5
+    monkeypatch.setattr("assay.evaluate.contest.BLOCK_ROWS", 40)  # 40, 40 and 10 rows
+    np.testing.assert_allclose(
+        contest.uncalibrated, whole / whole.sum(axis=1, keepdims=True), rtol=1e-9
+    )

@@ -182,6 +182,9 @@ def test_a_large_pool_is_drawn_again_to_the_same_masks(monkeypatch):
         resumed = PoolDropout(0.9, seed=5)
         resumed.restore(state)
         assert torch.equal(resumed.lowered(shape), found[-1])
+        resumed.lowered(torch.Size([3, 500, 400]))  # a larger pool
+        resumed.restore(state)
+        assert torch.equal(resumed.lowered(shape), found[-1])
         return found
 
     kept = masks()

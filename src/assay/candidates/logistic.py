@@ -198,7 +198,8 @@ class _Plan:
         inputs = np.zeros((n_rows, int(kept.sum())), dtype=np.float32)  # large: made once
         inputs[:, : is_varied.sum()] = plain[:, is_varied]
         place = np.where(kept, np.cumsum(kept) - 1, -1)[plain.shape[1] :]
-        for places in place[hot_rows.T]:
+        for rows in hot_rows.T:
+            places = place[rows]
             own = np.flatnonzero(places >= 0)
             inputs[own, places[own]] = 1.0
         return inputs, kept

@@ -28,7 +28,7 @@ def load_learners() -> None:
 
 
 class _Hiding(MetaPathFinder):
-    """Finds no module of one name, and whatever else it is asked for elsewhere.
+    """Refuses one thread a module, and leaves all else to the other finders.
 
     Args:
         name: Of a module.
@@ -41,7 +41,7 @@ class _Hiding(MetaPathFinder):
         """Refuse the name to the thread that hides it.
 
         Raises:
-            ModuleNotFoundError: As if it were not installed.
+            ModuleNotFoundError: As an import would if it were not installed.
         """
         if fullname == self._name and threading.get_ident() == self._thread:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
@@ -51,15 +51,16 @@ class _Hiding(MetaPathFinder):
 def _hidden(name: str) -> Iterator[None]:
     """Let a library that can do without a module do without, unless it is loaded already.
 
-    scikit-learn 1.9 imports pandas where that is installed, and uses it for nothing on the
-    way: 0.4 s and 64 MB.
+    scikit-learn 1.9 imports pandas where that is installed, 0.4 s and 64 MB, and keeps it as
+    `sklearn.utils.fixes.pd`, which nobody uses; frames of pandas it knows by other means.
     """
     finder = _Hiding(name)
-    sys.meta_path.insert(0, finder)
+    # Lists of their own: an import in another thread may be on its way through the old one.
+    sys.meta_path = [finder, *sys.meta_path]
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        sys.meta_path = [one for one in sys.meta_path if one is not finder]
 
 
 def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:

@@ -40,6 +40,7 @@ _RANK_BUDGET = 6_000_000  # rows x classes x resamples for AUROC: see `n_ranked_
 _RARE_RANK_BUDGET = 200_000_000  # the same where a class is rare
 _HIGHEST = {"brier": 2.0, "log_loss": np.inf}  # of the others it is 1
 _LOWEST = {"matthews": -1.0, "cohen_kappa": -1.0}  # of the others it is 0
+_RANKED = ("auroc", "average_precision")
 _LOSSES = ("log_loss", "brier", "ece")  # no shares of rows, nor means of such
 _NO_WIDTH = 1e-9
 
@@ -133,15 +134,16 @@ def bootstrap_intervals(
     n_rarest = rarest(np.bincount(y_true))
     n_ranked = n_ranked_draws(*proba.shape, n_rarest=n_rarest) if ranks == "drawn" else 0
     drawn = _drawn_scores(y_true, proba, draws, n_resamples=n_resamples, n_ranked=n_ranked)
-    is_influence = ranks != "none" and not n_ranked
-    deviation = ranked_deviation(y_true, proba, draws.unit) if is_influence else {}
+    deviation = dict.fromkeys(_RANKED, np.nan)
+    if ranks != "none" and not n_ranked:
+        deviation = ranked_deviation(y_true, proba, draws.unit)
     half = NormalDist().inv_cdf((1 + confidence) / 2)
     if "ece" in drawn:
         drawn["ece"] = _unbiased(drawn["ece"], estimates["ece"])
     found = {
         name: percentile_interval(estimates[name], drawn[name], confidence)
         if name in drawn
-        else _normal(name, estimates[name], half * deviation.get(name, np.nan))
+        else _normal(name, estimates[name], half * deviation[name])
         for name in SCORES
     }
     n_rarest = _rarest_units(y_true, draws)

@@ -19,7 +19,7 @@ from assay.nn.initialise import initialise_bias, initialise_weight, member_gener
 from assay.options import Activation, Init
 
 _POOL_SIZE = 1 << 20  # numbers; at least four times what one call takes
-_MOST_KEPT = 1 << 21  # uniform numbers kept for the next rate; more are drawn again
+_MOST_KEPT = 1 << 22  # uniform numbers kept for the next rate; more are drawn again, 12 ns each
 _FAR_BELOW = -1e30  # where activations vanish, and within float32 whatever is added
 
 
@@ -68,6 +68,16 @@ class PoolState:
     rate: float
     offsets: tuple[int, ...]
     n_numbers: int
+
+
+def pool_bytes(n_units: int) -> int:
+    """Return what the pool of a layer takes that drops among so many units at once."""
+    size = _pool_size(n_units)
+    return 4 * size * (2 if size <= _MOST_KEPT else 1)
+
+
+def _pool_size(n_units: int) -> int:
+    return max(_POOL_SIZE, 4 * n_units)
 
 
 class PoolDropout(nn.Module):
@@ -142,7 +152,7 @@ class PoolDropout(nn.Module):
         self.set_rate(state.rate)
         self._offsets.setstate((3, state.offsets, None))  # version 3, no Gaussian in hand
         self._size, self._pool_of = state.n_numbers, (-1.0, False)
-        self._pool = torch.empty(state.n_numbers)
+        self._uniform, self._pool = torch.empty(0), torch.empty(state.n_numbers)
 
     def release(self) -> None:
         """Give back the pool; it is drawn anew when it is needed again."""
@@ -159,7 +169,7 @@ class PoolDropout(nn.Module):
     def _slice(self, n_units: int, *, is_lowered: bool = False) -> Tensor:
         """Return masks, or what lowers the sums, from a random place of the pool on."""
         if self._pool_of != (self.rate, is_lowered) or self._pool.numel() < 2 * n_units:
-            self._draw(max(_POOL_SIZE, 4 * n_units), is_lowered=is_lowered)
+            self._draw(_pool_size(n_units), is_lowered=is_lowered)
         start = self._offsets.randrange(self._pool.numel() - n_units)
         return self._pool[start : start + n_units]
 

@@ -211,7 +211,10 @@ class Run:
         return islice(self._gathered(spans[n_spans:]), n_left_out, None)
 
     def _gathered(self, spans: Sequence[Tensor]) -> Iterator[tuple[Encoded, Tensor, Tensor]]:
-        """Yield the batches of spans of shuffled positions among each member's rows, (K, M')."""
+        """Yield the batches of spans of shuffled positions, (K, M') each.
+
+        Rows are put in order here, a span at a time: in memory that all of them would fill.
+        """
         for positions in spans:
             order = torch.gather(self.lesson.train.row_idx, 1, positions)
             order = order.to(self.lesson.rows.device)
@@ -223,6 +226,7 @@ class Run:
     def shuffle(self) -> Tensor:
         """Return positions among each member's training rows in new order, shape (K, M).
 
+        The next call writes into the same memory.
         A member with fewer rows than the largest begins anew until it has as many.
         """
         train = self.lesson.train

@@ -17,6 +17,7 @@ from assay.amounts import size_text
 from assay.errors import UserError
 from assay.machine import physical_bytes, resident_bytes
 from assay.nn.network import Network, check_size
+from assay.nn.population import pool_bytes
 from assay.recipe import Recipe
 from assay.samples import Samples
 from assay.training.plan import Plan
@@ -27,7 +28,6 @@ COMPARED_CELLS = 1_000_000  # rows x classes that candidates are compared on
 COMPARED_ROWS = 5_000  # at the least, where there are as many
 _TRAINED = 28  # bytes a weight: float32 of it, its gradient, two moments, best, a trial copy
 _SHIPPED = 52  # float32 of it, its gradient, and copies in the graph, its text and the file
-_POOL_BYTES = 8 << 20  # of the masks of a dropout layer, at the least
 _WORKSPACE_BYTES = 96 << 20  # chunks of batches and spans of predictions
 _LIBRARY_BYTES = 100 << 20  # of code that is loaded only when training and evaluation begin
 _CACHING = 2.5  # encoding all rows at once holds this many times what is kept
@@ -120,9 +120,9 @@ class Needs:
         common += self.text.kept_bytes(n_members, self.n_rows)
         step = n_members * self.batch_size
         training = kept + n_members * self.n_weights * _TRAINED
-        training += n_members * self.n_train * 16  # the order of rows, and its positions
+        training += n_members * self.n_train * 8  # shuffled positions
         training += step * 4 * (2 * self.n_inputs + 3 * sum(self.widths))
-        training += sum(max(_POOL_BYTES, step * width * 32) for width in self.widths)
+        training += sum(pool_bytes(step * width) for width in self.widths)
         evaluation = kept + n_members * self.n_weights * _SHIPPED
         n_judged = max(self.n_rows, self.n_test)
         evaluation += n_judged * (_JUDGED + _JUDGED_CLASS * self.n_classes)
