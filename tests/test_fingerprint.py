@@ -140,16 +140,16 @@ def test_another_release_or_processor_is_named(tmp_path):
 
 def test_a_training_goes_on_with_the_threads_it_was_begun_with(csv, tmp_path, killed, monkeypatch):
     whole = assay.train(csv, "y", options=OPTIONS).to_bytes()
-    before, judge, told = count_threads(), assay.pipeline.judge_training, []
+    before, learn, told = count_threads(), assay.pipeline.train_population, []
     began = {"torch": before["torch"] + 1, "blas": before["blas"] + 1}
     with on_threads(began):
         killed(csv)
 
-    def judged(*args, **named):
+    def learnt(*args, **named):
         told.append(count_threads())
-        return judge(*args, **named)
+        return learn(*args, **named)
 
-    monkeypatch.setattr(assay.pipeline, "judge_training", judged)
+    monkeypatch.setattr(assay.pipeline, "train_population", learnt)
     assert train(csv, tmp_path, resume=True).to_bytes() == whole
     assert told == [began]
     assert count_threads() == before

@@ -3,8 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import assay
+from assay import pipeline
 
 FAST = {"model.hidden": [16], "train.epochs": 15, "evaluate.bootstrap": 100}
 
@@ -83,3 +85,17 @@ def test_a_seed_changes_the_model_and_repeats_it():
     )
     assert first == again
     assert first != other
+
+
+def test_what_judges_is_computed_on_one_thread_of_blas(monkeypatch):
+    seen: list[int] = []
+    judge = pipeline.judge_training
+
+    def spied(*args, **kwargs):
+        seen.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return judge(*args, **kwargs)
+
+    monkeypatch.setattr(pipeline, "judge_training", spied)
+    with threadpool_limits(2, "blas"):
+        assay.train(unbalanced(), "y", options=FAST)
+    assert set(seen) == {1}

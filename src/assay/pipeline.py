@@ -10,6 +10,7 @@ import numpy as np
 
 from assay.candidates import Rival, begin_rivals
 from assay.candidates.file_room import check_file_room
+from assay.candidates.threads import one_blas_thread
 from assay.fingerprint import confirm, held_out_of, on_threads_of, settings_of, table_of
 from assay.judging import Trained, judge_training
 from assay.ledger import Ledger
@@ -106,7 +107,10 @@ def run(
         rivals = rivals_of()
 
         observer.on_stage("evaluating")
-        return judge_training(setup, rivals, history, prepared, recipe, limits, ledger, test=test)
+        with one_blas_thread():
+            return judge_training(
+                setup, rivals, history, prepared, recipe, limits, ledger, test=test
+            )
 
 
 def _surely_trained(samples: Samples, recipe: Recipe) -> Samples:

@@ -63,6 +63,16 @@ def _hidden(name: str) -> Iterator[None]:
         sys.meta_path = [one for one in sys.meta_path if one is not finder]
 
 
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let NumPy's products run on one thread.
+
+    Some processors, as AMD's, round them otherwise when two threads share one.
+    """
+    with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
+        yield
+
+
 def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
     """Return what `work` returns for each fit.
 
@@ -80,7 +90,7 @@ def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
 
     torch = sys.modules.get("torch")
     n_workers = 1 if torch is None else min(torch.get_num_threads(), n_fits)
-    with libraries.limit(limits=1, user_api="blas"):  # of the whole process
+    with one_blas_thread():  # in the whole process
         if n_workers <= 1:
             return [alone(idx) for idx in range(n_fits)]
         with ThreadPoolExecutor(n_workers) as workers:
