@@ -278,12 +278,14 @@ class TrainRecipe(Section):
     class_weight: Literal["none", "balanced"] = Field("none", description="weight of classes")
     sample_weight: str = Field("", description="column with a weight for each row")
     keep: Literal["best", "last"] = Field(
-        "best", description="each member's epoch to keep, by calibrated validation log loss"
+        "best",
+        description="each member's epoch to keep, by calibrated validation log loss; where the "
+        "schedule has cycles and patience is auto or 0, one that ends a cycle",
     )
     patience: Auto | Annotated[int, Field(ge=0)] = Field(
         "auto",
-        description="stop when no member improved for this many epochs; 0: never; "
-        "auto: for a cycle of the schedule, or 20; with keep = best only",
+        description="stop when no member improved for this many epochs; 0: never; auto: after a "
+        "cycle of the schedule that brought nothing, or 20 epochs; with keep = best only",
     )
     drop_last: bool = Field(False, description="leave out the last batch when it is not full")
     time: TimeText = Field(

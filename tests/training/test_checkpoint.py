@@ -45,6 +45,7 @@ KINDS: dict[str, dict[str, object]] = {
     "repeats": {"split.repeats": 2},
     "keep last": {"train.keep": "last"},
     "weights": {"train.sample_weight": "weight", "train.class_weight": "balanced"},
+    "ends of cycles": {"train.patience": "auto", "train.epochs": 20},
     "patience": {"train.patience": 1, "train.schedule": "constant"},
     "no folds": {"split.folds": 0, "split.members": 3, "train.drop_last": True},
 }
@@ -56,6 +57,7 @@ BASE = {
     "encode.bins": 4,
     "train.epochs": 5,
     "train.batch_size": 16,
+    "train.patience": 0,
 }
 
 
@@ -252,10 +254,20 @@ def test_a_resumed_training_ends_with_the_budget_of_the_second_attempt():
     assert pacer.state()["gone_s"] == pytest.approx(0.5 + 0.25, abs=0.05)
 
 
-@pytest.mark.parametrize("end_s", [None, 5.5 / 64])
-def test_every_step_may_be_the_last(end_s):
-    """With a deadline in the midst of an epoch, too, which is then brought to its end."""
-    case = Case(*make_samples(make_frame(60), **{"train.epochs": 2}), end_s=end_s)
+@pytest.mark.parametrize(
+    ("options", "end_s"),
+    [
+        ({"train.epochs": 2}, None),
+        ({"train.epochs": 2}, 5.5 / 64),
+        ({"train.epochs": 8, "train.batch_size": 32, "train.patience": "auto"}, None),
+    ],
+)
+def test_every_step_may_be_the_last(options, end_s):
+    """With a deadline in the midst of an epoch, too, which is then brought to its end.
+
+    The last case ends before its time, since a cycle brought nothing.
+    """
+    case = Case(*make_samples(make_frame(60), **options), end_s=end_s)
     never_due = Disk()
     expected = outcome(*case.train(never_due))
     for n_asked in range(1, never_due.n_asked + 1):
@@ -348,7 +360,7 @@ def with_value(name: str, value: object):
 
 SPOILT = {
     "no format": without("format"),
-    "format": with_value("format", 2),
+    "format": with_value("format", 1),
     "no identity": without("identity"),
     "identity": with_value("identity", [1]),
     "no end": without("is_finished"),
@@ -364,7 +376,9 @@ SPOILT = {
     "no moments": without("optimizer.0.0.first"),
     "moments": with_value("optimizer.0.0.first", np.zeros(3, np.float32)),
     "no losses": without("history.train_loss"),
-    "no selection": without("selection.means"),
+    "no selection": without("selection.ends"),
+    "cycle": with_value("selection.cycle", np.zeros(3, np.int64)),
+    "judged": with_value("selection.judged", np.zeros(7)),
     "selection": with_value("selection.best_epoch", np.zeros(7, np.int64)),
     "generators": with_value("generators.order", np.zeros((3, 8), np.uint8)),
     "offsets": with_value("generators.offsets", np.zeros((2, 3), np.uint32)),

@@ -12,10 +12,11 @@ from assay.errors import UserError
 from assay.nn.network import Network
 from assay.options import ModelRecipe, OptimizerName, TrainRecipe
 from assay.training.history import History, Silent
-from assay.training.loop import train_population
+from assay.training.loop import Run, train_population
 from assay.training.plan import Deadline, Pacer, Plan
 from assay.training.predictions import member_log_probabilities, out_of_fold, score_members
 from assay.training.rows import EncodedRows, Lesson, RowSet
+from assay.training.selection import TEMPERATURES
 
 CPU = torch.device("cpu")
 ENCODER = TableEncoder(
@@ -171,7 +172,7 @@ def test_sample_weights_count_rows(rng):
 def test_each_member_keeps_the_epoch_that_is_best_for_the_others(rng):
     arrays, y = make_rows(rng)
     masks = fold_masks(120, 3)
-    recipe = TRAIN.model_copy(update={"epochs": 25, "learning_rate": 0.2, "patience": 0})
+    recipe = TRAIN.model_copy(update={"epochs": 25, "learning_rate": 0.2, "patience": 25})
     network, lesson, history = train(arrays, y, masks, recipe)
     losses = np.stack(history.validation_log_loss)  # (epochs, K)
     others = (losses.sum(axis=1, keepdims=True) - losses) / 2
@@ -179,6 +180,20 @@ def test_each_member_keeps_the_epoch_that_is_best_for_the_others(rng):
     scores = score_members(network, lesson.rows, y, lesson.validation)
     kept = losses[history.best_epoch - 1, np.arange(3)]
     np.testing.assert_allclose(scores.log_loss, kept, atol=1e-5)
+
+
+def test_by_default_each_member_keeps_the_epoch_nearest_to_the_end_of_a_cycle(rng, monkeypatch):
+    curve = {8: 0.1, 9: 0.2, 10: 0.1}  # the third of the cycles ends after 9.33 epochs
+
+    def losses(run):
+        return np.full((len(TEMPERATURES), 3), curve.get(run.epoch + 1, 0.5))
+
+    monkeypatch.setattr(Run, "validation_losses", losses)
+    arrays, y = make_rows(rng)
+    recipe = TRAIN.model_copy(update={"epochs": 20, "patience": 0})
+    _, _, history = train(arrays, y, fold_masks(120, 3), recipe)
+    assert len(history.train_loss) == 20
+    assert history.best_epoch.tolist() == [9, 9, 9]
 
 
 def test_patience_ends_the_training_early(rng):
@@ -303,6 +318,20 @@ def test_a_deadline_ends_the_training_with_a_validated_epoch(rng, end_s):
     assert len(history.validation_log_loss) == len(history.train_loss) > 0
     assert (history.best_epoch > 0).all()
     assert np.isfinite(score_members(network, lesson.rows, y, lesson.validation).log_loss).all()
+
+
+def test_the_last_epoch_is_compared_wherever_the_deadline_falls(rng, monkeypatch):
+    def falling(run):
+        return np.full((len(TEMPERATURES), 3), 1.0 / (run.epoch + 1))
+
+    monkeypatch.setattr(Run, "validation_losses", falling)
+    arrays, y = make_rows(rng)
+    recipe = TRAIN.model_copy(update={"epochs": 500, "patience": 0})
+    plan = Plan.of(recipe, 80)
+    for end_s in np.arange(0.5, 0.7, 0.01):
+        pacer = Pacer(plan, Deadline(0.0, end_s, Ticking()), is_pressed=True)
+        _, _, history = train(arrays, y, fold_masks(120, 3), recipe, pacer=pacer)
+        assert history.best_epoch.tolist() == [len(history.train_loss)] * 3
 
 
 def test_a_deadline_far_away_changes_nothing(rng):

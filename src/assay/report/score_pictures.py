@@ -218,13 +218,14 @@ def _learning_picture(learning: Mapping[str, Any], name: str, title: str) -> str
 def _best_marks(
     box: Any, xs: Sequence[int], members: Sequence[Sequence[float | None]], best: Sequence[int]
 ) -> list[str]:
-    """Return a dot where each member stopped, where that epoch is among those kept."""
+    """Return a dot at the epoch that each member keeps, or at the nearest one shown."""
     marks = []
     for idx, (member, epoch) in enumerate(zip(members, best, strict=False)):
         near = min(range(len(xs)), key=lambda place: abs(xs[place] - epoch))
         loss = member[near]
         if epoch > 0 and loss is not None:
-            tip = f"network {idx + 1}: best in epoch {epoch}, {figure(loss)}"
+            told = f", {figure(loss)}" if xs[near] == epoch else ""
+            tip = f"network {idx + 1} keeps epoch {epoch}{told}"
             marks.append(dot(box, xs[near], loss, "c1", tip=tip, radius=2.6))
     return marks
 

@@ -34,7 +34,7 @@ from assay.training.step import Step
 NAME = "training"
 """Under which a keeper holds the state of a training."""
 
-_FORMAT = 1  # of the document; another release may write another
+_FORMAT = 2  # of the document; another release may write another
 _WHERE = f"checkpoint {NAME!r}"
 _MOST_THREADS = 1 << 12
 _OFFSETS = 625  # words of the state of Python's generator of random numbers

@@ -270,15 +270,19 @@ class Run:
         if self.recipe.keep == "last" or not is_validation:
             self.history.best_epoch[:] = epoch
             return is_validation
-        improved = self.selection.judge(losses, progress=self.pacer.progress(epoch, 0))
-        if improved.any():
-            improved &= self._is_finite()
-        self.selection.keep(improved)
-        chosen = torch.from_numpy(np.flatnonzero(improved)).to(self.lesson.rows.device)
-        if len(chosen):
-            for name, parameter in self.network.named_parameters():
-                self.best[name][chosen] = parameter.detach()[chosen]
+        middle = self.pacer.progress(epoch + 1, self.pacer.plan.n_steps // 2)
+        self._remember(self.selection.judge(losses, progress=middle), epoch)
         return is_validation
+
+    def _remember(self, improved: np.ndarray, epoch: int) -> None:
+        """Let members keep the newest epoch, where their weights are numbers; shape (K,)."""
+        if not improved.any():
+            return
+        improved = improved & self._is_finite()
+        self.selection.keep(improved, epoch)
+        chosen = torch.from_numpy(np.flatnonzero(improved)).to(self.lesson.rows.device)
+        for name, parameter in self.network.named_parameters():
+            self.best[name][chosen] = parameter.detach()[chosen]
 
     @torch.no_grad()
     def validation_losses(self) -> np.ndarray:
@@ -318,7 +322,7 @@ class Run:
             return True
         if not np.isfinite(self.history.train_loss[-1]).any():
             return True
-        return self.selection.is_over(self.pacer.progress(epoch + 1, 0))
+        return self.selection.is_over(epoch)
 
     @torch.no_grad()
     def _is_finite(self) -> np.ndarray:
@@ -338,6 +342,7 @@ class Run:
         history.is_cut = is_short and (n_epochs >= self.pacer.n_epochs or self.pacer.is_late())
         is_best = self.recipe.keep == "best" and bool(history.validation_log_loss)
         if is_best:
+            self._remember(self.selection.improved(), n_epochs)
             for name, parameter in self.network.named_parameters():
                 parameter.copy_(self.best[name])
         history.is_sound = self._is_finite() & (history.best_epoch > 0)

@@ -4,6 +4,10 @@ Comes in: validation losses by epoch. Goes out: which members improved, and whet
 go on. Epochs are compared by the log loss after calibration, at the best of some
 temperatures: what over-confidence costs is mended at the end, so that it must not end
 a training that still learns to tell classes apart (arXiv 2501.19195).
+
+In a schedule of several cycles only the epochs that end one are kept. There the rate is
+lowest and the weights are settled; that an epoch between them looks better on validation
+rows is mostly chance. What this gave is in docs/engine.md.
 """
 
 from collections.abc import Mapping
@@ -60,68 +64,89 @@ class Selection:
     def __init__(self, recipe: TrainRecipe, repeat: tuple[int, ...]) -> None:
         self.best_epoch = np.zeros(len(repeat), dtype=np.int64)
         self._best_loss = np.full(len(repeat), np.inf)
-        self._judged = self._best_loss  # of the newest epoch
+        self._judged = self._best_loss.copy()  # of the newest epoch
         self._recipe, self._repeat = recipe, repeat
-        self._means: list[float] = []  # of the judged losses, by epoch
-        self._cycles: list[int] = []
+        has_cycles = cycle_at(recipe.schedule, 1.0 - 1e-9) > 0
+        self._is_by_cycle = has_cycles and recipe.patience in ("auto", 0)
+        self._cycle, self._is_cycle_over = 0, False
+        self._ends: list[float] = []  # means of the judged losses where a cycle ended
 
     def judge(self, losses: np.ndarray, *, progress: float) -> np.ndarray:
-        """Take in an epoch's validation losses; return which members would improve.
+        """Take in an epoch's validation losses; return which members are to keep it.
+
+        Until the first cycle is over each epoch may be the best so far, so that a
+        training that is cut has one; then the end of that cycle takes its place.
 
         Args:
             losses: Shape (temperatures, K).
-            progress: Share of the training that was done before the epoch, in [0, 1).
+            progress: Share of the training that is done when the next epoch is half over,
+                or now by the clock: a cycle that ends within an epoch ends with the
+                nearest one.
 
         Returns:
             Shape (K,), bool.
         """
+        # Planned anew by the clock, a training may be less far than it seemed.
+        cycle = max(cycle_at(self._recipe.schedule, progress), self._cycle)
+        self._cycle, self._is_cycle_over = cycle, cycle > self._cycle
         judged = losses_of_others(losses, self._repeat).min(axis=0)
-        finite = judged[np.isfinite(judged)]
-        self._means.append(float(finite.mean()) if len(finite) else np.inf)
-        self._cycles.append(cycle_at(self._recipe.schedule, progress))
-        self._judged = judged
-        improved: np.ndarray = (judged < self._best_loss) & np.isfinite(losses[0])
-        return improved
+        is_finite = np.isfinite(losses[0])
+        self._judged = np.where(is_finite, judged, np.inf)
+        if self._is_cycle_over:
+            if self._is_by_cycle and not self._ends:
+                self._best_loss[is_finite] = np.inf
+            finite = judged[np.isfinite(judged)]
+            self._ends.append(float(finite.mean()) if len(finite) else np.inf)
+        if self._is_by_cycle and not self._is_cycle_over and self._ends:
+            return np.zeros(len(judged), dtype=bool)
+        return self.improved()
 
-    def keep(self, members: np.ndarray) -> None:
-        """Let the members that are True in `members` keep the newest epoch."""
+    def improved(self) -> np.ndarray:
+        """Return which members the newest epoch would improve, whether it ends a cycle or not.
+
+        The last epoch of a training may be kept in any case: its plan or the clock has
+        brought the rate down.
+
+        Returns:
+            Shape (K,), bool.
+        """
+        result: np.ndarray = self._judged < self._best_loss
+        return result
+
+    def keep(self, members: np.ndarray, epoch: int) -> None:
+        """Let the members that are True in `members` keep the newest epoch, 1-based."""
         self._best_loss[members] = self._judged[members]
-        self.best_epoch[members] = len(self._means)
+        self.best_epoch[members] = epoch
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return what `restore` needs: of members, shape (K,), and of epochs."""
+        """Return what `restore` needs: of members, shape (K,), and of cycles."""
         return {
             "best_epoch": self.best_epoch,
             "best_loss": self._best_loss,
-            "means": np.array(self._means, dtype=np.float64),
-            "cycles": np.array(self._cycles, dtype=np.int64),
+            "judged": self._judged,
+            "ends": np.array(self._ends, dtype=np.float64),
+            "cycle": np.array([self._cycle, self._is_cycle_over], dtype=np.int64),
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go on from what `arrays` returned."""
         self.best_epoch[:] = arrays["best_epoch"]
-        self._best_loss[:] = arrays["best_loss"]
-        self._means = arrays["means"].tolist()
-        self._cycles = arrays["cycles"].tolist()
+        self._best_loss[:], self._judged[:] = arrays["best_loss"], arrays["judged"]
+        self._ends = arrays["ends"].tolist()
+        self._cycle, is_cycle_over = arrays["cycle"].tolist()
+        self._is_cycle_over = bool(is_cycle_over)
 
-    def is_over(self, next_progress: float) -> bool:
-        """Whether no better epoch is to be expected.
+    def is_over(self, epoch: int) -> bool:
+        """Whether no better epoch is to be expected after so many.
 
         With "auto" patience a schedule of several cycles ends after the first cycle that
-        brought the members nothing, as a cycle's best epochs are its last.
-
-        Args:
-            next_progress: Share of the training that is done before the next epoch.
+        brought the members nothing.
         """
         patience = self._recipe.patience
-        if patience == 0 or not self._means:
+        if patience == 0:
             return False
-        cycle = self._cycles[-1]
-        if patience == "auto" and cycle_at(self._recipe.schedule, 1.0 - 1e-9) > 0:
-            is_cycle_over = cycle_at(self._recipe.schedule, next_progress) > cycle
-            first = self._cycles.index(cycle)
-            return (
-                is_cycle_over and first > 0 and min(self._means[first:]) >= min(self._means[:first])
-            )
+        if self._is_by_cycle:
+            is_second = self._is_cycle_over and len(self._ends) > 1
+            return is_second and self._ends[-1] >= min(self._ends[:-1])
         n_epochs = _AUTO_PATIENCE if patience == "auto" else patience
-        return bool(len(self._means) - self.best_epoch.max() >= n_epochs)
+        return bool(epoch - self.best_epoch.max() >= n_epochs)
