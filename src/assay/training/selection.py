@@ -86,18 +86,20 @@ class Selection:
         Returns:
             Shape (K,), bool.
         """
-        # Planned anew by the clock, a training may be less far than it seemed.
-        cycle = max(cycle_at(self._recipe.schedule, progress), self._cycle)
-        self._cycle, self._is_cycle_over = cycle, cycle > self._cycle
         judged = losses_of_others(losses, self._repeat).min(axis=0)
         is_finite = np.isfinite(losses[0])
         self._judged = np.where(is_finite, judged, np.inf)
+        if not self._is_by_cycle:
+            return self.improved()
+        # Planned anew by the clock, a training may be less far than it seemed.
+        cycle = max(cycle_at(self._recipe.schedule, progress), self._cycle)
+        self._cycle, self._is_cycle_over = cycle, cycle > self._cycle
         if self._is_cycle_over:
-            if self._is_by_cycle and not self._ends:
+            if not self._ends:
                 self._best_loss[is_finite] = np.inf
-            finite = judged[np.isfinite(judged)]
-            self._ends.append(float(finite.mean()) if len(finite) else np.inf)
-        if self._is_by_cycle and not self._is_cycle_over and self._ends:
+            known = judged[np.isfinite(judged)]
+            self._ends.append(float(known.mean()) if len(known) else np.inf)
+        elif self._ends:
             return np.zeros(len(judged), dtype=bool)
         return self.improved()
 
@@ -146,7 +148,7 @@ class Selection:
         if patience == 0:
             return False
         if self._is_by_cycle:
-            is_second = self._is_cycle_over and len(self._ends) > 1
-            return is_second and self._ends[-1] >= min(self._ends[:-1])
+            *before, newest = self._ends or [np.inf]
+            return self._is_cycle_over and bool(before) and newest >= min(before)
         n_epochs = _AUTO_PATIENCE if patience == "auto" else patience
         return bool(epoch - self.best_epoch.max() >= n_epochs)
