@@ -295,8 +295,8 @@ class TrainRecipe(Section):
     )
     memory: MemoryText = Field(
         "",
-        description="budget for memory at its peak, such as 500M, 4G or 2GiB; what is left out "
-        "to keep it, and so the result, may depend on the machine",
+        description="budget for the machine's memory (not a GPU's) at its peak, such as 500M, "
+        "4G or 2GiB; what is left out to keep it, and so the result, may depend on the machine",
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

@@ -21,7 +21,7 @@ from assay.run_folder import RunFolder
 from assay.samples import Samples, read_samples, read_test
 from assay.side_process import SideProcess
 from assay.training.budget import TimeBudget
-from assay.training.device import choose_device, is_small
+from assay.training.device import choose_device, is_small, multiplying
 from assay.training.history import History, Observer
 from assay.training.loop import train_population
 from assay.training.memory import check_source, telling_when_out_of_memory
@@ -75,7 +75,7 @@ def run(
         budget = TimeBudget(recipe.train.time, clock() if start_s is None else start_s, clock)
     limits = Limits(recipe, budget, ledger, folder)
     telling = telling_when_out_of_memory(lambda: limits.estimated_bytes, device)
-    with on_threads_of(folder), telling:
+    with on_threads_of(folder), multiplying("highest"), telling:
         observer.on_stage("reading")
         check_source(source, recipe)
         samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)

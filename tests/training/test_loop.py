@@ -11,6 +11,7 @@ from assay.encode.features import NumericFeature
 from assay.errors import UserError
 from assay.nn.network import Network
 from assay.options import ModelRecipe, OptimizerName, TrainRecipe
+from assay.training import loop
 from assay.training.history import History, Silent
 from assay.training.loop import Run, train_population
 from assay.training.plan import Deadline, Pacer, Plan
@@ -357,3 +358,15 @@ def test_a_loss_that_was_never_a_number_tells_of_no_divergence():
     assert [history.spoilt_in(idx) for idx in range(3)] == [2, None, 2]
     history.best_epoch[:] = 2
     assert history.spoilt_in(1) is None
+
+
+@pytest.mark.parametrize("has_deadline", [False, True])
+def test_before_a_deadline_what_was_asked_of_a_gpu_is_waited_for(rng, monkeypatch, has_deadline):
+    waited = []
+    monkeypatch.setattr(loop, "wait_for", waited.append)
+    arrays, y = make_rows(rng)
+    plan = Plan.of(TRAIN.model_copy(update={"epochs": 3, "batch_size": 4}), 80)
+    pacer = Pacer(plan, Deadline(0.0, 1e6, Ticking()) if has_deadline else None)
+    train(arrays, y, fold_masks(120, 3), pacer=pacer)
+    assert plan.n_steps == 20  # after the first, 16 pass until the next wait
+    assert waited == [CPU] * (3 * 2 if has_deadline else 0)

@@ -78,3 +78,11 @@ def test_spans_hold_so_many_rows_at_the_least(rng):
     assert set(few) == {1}
     assert set(more[:-1]) == {7}
     assert sum(few) == sum(more) == row_idx.shape[1]
+
+
+def test_a_gpu_takes_many_rows_at_once(rng):
+    network, arrays, *_ = fitted(rng)
+    rows, row_idx = EncodedRows(network, arrays, CPU), torch.arange(N_ROWS).expand(3, -1)
+    assert len(list(rows.in_spans(row_idx, n_numbers=1))) == N_ROWS
+    rows.device = torch.device("cuda")
+    assert len(list(rows.in_spans(row_idx, n_numbers=1))) == 1

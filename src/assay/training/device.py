@@ -1,34 +1,69 @@
 """Where and in which precision to compute."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import torch
 
 from assay.errors import UserError
 from assay.options import TrainRecipe
 
+_LOG = logging.getLogger("assay")
+STEPS_AHEAD = 16  # that a GPU may be asked for before the clock is trusted again
 _SMALL_STEP = 1 << 17  # below this many activations a second thread costs more than it gives
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device called `name`; "auto" is a GPU where there is one.
+    """Return the device called `name`; "auto" is a GPU where there is one that computes.
 
     Raises:
-        UserError: No such device; the message lists those there are.
+        UserError: No such device, or it cannot compute; the message lists those there are.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return _gpu_or_cpu()
     present = ["cpu", *(f"cuda:{idx}" for idx in range(torch.cuda.device_count()))]
-    if name == "cuda" and len(present) > 1:
-        return torch.device("cuda")
-    if name not in present:
-        raise UserError(
-            f"there is no device {name!r}",
-            where="train.device",
-            fix=f"Present: {', '.join(present)}",
-        )
-    return torch.device(name)
+    reason = f"there is no device {name!r}"
+    if name in present or (name == "cuda" and len(present) > 1):
+        device = torch.device(name)
+        broken = _why_broken(device)
+        if not broken:
+            return device
+        reason = f"the device {name!r} cannot compute: {broken}"
+    raise UserError(reason, where="train.device", fix=f"Present: {', '.join(present)}")
+
+
+def _gpu_or_cpu() -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda")
+    broken = _why_broken(device)
+    if broken:
+        _LOG.warning("the GPU is not used, since it cannot compute: %s", broken)
+        return torch.device("cpu")
+    return device
+
+
+def _why_broken(device: torch.device) -> str:
+    """Return why the device cannot multiply, or "": PyTorch may have no code for a GPU it sees.
+
+    The libraries that this loads are part of what a budget of memory finds in use.
+    """
+    if device.type == "cpu":
+        return ""
+    try:
+        ones = torch.ones(2, 2, device=device)
+        float((ones @ ones).sum())
+    except (RuntimeError, AssertionError) as error:  # the latter: PyTorch built without GPUs
+        return str(error).partition("\n")[0]
+    return ""
+
+
+def wait_for(device: torch.device) -> None:
+    """Let a GPU do what it was asked for, so that the clock tells what is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def is_small(step_size: int) -> bool:
@@ -68,6 +103,42 @@ def on_threads(counts: Mapping[str, int]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def multiplying(precision: Literal["highest", "medium"]) -> Iterator[None]:
+    """Multiply matrices of float32 in a precision, whatever is set, and set that back.
+
+    Callers, and the environment variable TORCH_ALLOW_TF32_CUBLAS_OVERRIDE, may have allowed
+    products in TensorFloat-32: then a GPU differs from the model file in the fourth digit.
+
+    Args:
+        precision: "highest" for float32, "medium" where bfloat16 may do.
+    """
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:  # it was set for each backend, which this call cannot tell
+        before = "highest"
+    backends = (torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None))
+    by_backend = [getattr(backend, "fp32_precision", None) for backend in backends]
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+        for backend, own in zip(backends, by_backend, strict=True):
+            if own is not None:  # before PyTorch 2.9 there is none
+                backend.fp32_precision = own  # type: ignore[union-attr]
+
+
+def rounds_products(recipe: TrainRecipe, device: torch.device) -> bool:
+    """Whether `computing` lets matrix products be of bfloat16.
+
+    A GPU before compute capability 8 knows it only by detours, which "auto" does not take.
+    """
+    if recipe.precision == "auto" and device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    return recipe.precision != "float32"
+
+
+@contextlib.contextmanager
 def computing(
     recipe: TrainRecipe,
     device: torch.device,
@@ -80,7 +151,8 @@ def computing(
 
     Args:
         recipe: Its `precision`: "bfloat16" and "auto" round the inputs of matrix products
-            where the processor multiplies them faster; parameters stay float32.
+            where the processor multiplies them faster; on a GPU also what comes of them.
+            Parameters stay float32.
         device: Where the training runs.
         step_size: Activations of one step's widest layer, K * B * D.
         seed: Of what a GPU draws; the global generators are left as they were.
@@ -88,28 +160,26 @@ def computing(
             on it; by default those there are, or one for small steps.
     """
     threads = torch.get_num_threads()
-    precision = torch.get_float32_matmul_precision()
-    is_half = recipe.precision != "float32"
+    is_gpu = device.type == "cuda"
+    is_half = rounds_products(recipe, device)
     if n_threads is not None:
         torch.set_num_threads(n_threads)
     elif is_small(step_size):
         torch.set_num_threads(1)
     _wake_threads()
     torch.set_flush_denormal(True)
-    if is_half and device.type == "cpu":
-        torch.set_float32_matmul_precision("medium")
-    is_gpu = device.type == "cuda"
     try:
         with (
+            multiplying("medium" if is_half and not is_gpu else "highest"),
             torch.random.fork_rng(devices=[device] if is_gpu else [], enabled=is_gpu),
             # The cache would hold the rounded weights of the first step to the very end.
             torch.autocast("cuda", torch.bfloat16, enabled=is_half and is_gpu, cache_enabled=False),
         ):
             if is_gpu:
-                torch.manual_seed(seed)
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(seed)
             yield
     finally:
-        torch.set_float32_matmul_precision(precision)
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)
 

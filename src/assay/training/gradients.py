@@ -18,6 +18,7 @@ from torch import Tensor
 
 from assay.nn.network import Encoded, Network
 from assay.options import Activation, TrainRecipe
+from assay.training.device import rounds_products
 from assay.training.input_gradients import InputLayer
 from assay.training.room import Room
 
@@ -77,15 +78,13 @@ def has_closed_form(network: Network, recipe: TrainRecipe) -> bool:
     body = network.body
     formula = _FORMULAS.get(body.activation)
     is_drop = body.dropout > 0.0
+    device = network.embedding.device
     return (
         formula is not None
         and (formula.vanishes or not is_drop)
         and not network.is_sigmoid
         and recipe.label_smoothing == 0.0
-        and (
-            network.embedding.device.type == "cpu"
-            or (recipe.precision == "float32" and not is_drop)
-        )
+        and (device.type == "cpu" or not (rounds_products(recipe, device) or is_drop))
     )
 
 

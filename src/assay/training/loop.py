@@ -25,7 +25,7 @@ from assay.training.checkpoint import (
     n_threads_of,
     restore,
 )
-from assay.training.device import computing
+from assay.training.device import STEPS_AHEAD, computing, wait_for
 from assay.training.history import History, Observer
 from assay.training.interruption import Interruption
 from assay.training.loss import loss_weights, sample_losses
@@ -165,6 +165,8 @@ class Run:
         self.network.train()
         steps = range(self.n_done, pacer.plan.n_steps)
         for step, batch in zip(steps, self.batches(self.n_done), strict=False):
+            if pacer.has_deadline and step % STEPS_AHEAD == 0:
+                wait_for(self.lesson.rows.device)
             if pacer.is_late():
                 break
             self.step.set_rates(pacer.progress(epoch, step))

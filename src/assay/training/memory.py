@@ -38,7 +38,12 @@ _REPEATED_RIVAL = 4  # the same of a simpler model
 _COMPARED = 30  # bytes a row that is compared, class, repeat and candidate
 _HOPELESS = 2  # a table of text takes at least this many times its size in memory
 _FAILED_ALLOCATION = ("not enough memory", "can't allocate memory", "failed to allocate memory")
-_FAILED_ON_GPU = ("cuda out of memory", "cuda error: out of memory", "_status_alloc_failed")
+_FAILED_ON_GPU = (
+    "cuda out of memory",
+    "cuda error: out of memory",
+    "_status_alloc_failed",
+    "cublas_status_not_initialized",  # what cuBLAS says where no room is left for itself
+)
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,11 @@ class Pacer:
         self._deadline = deadline
         self._is_pressed = is_pressed and deadline is not None
 
+    @property
+    def has_deadline(self) -> bool:
+        """Whether it looks at a clock."""
+        return self._deadline is not None
+
     def is_late(self) -> bool:
         """Whether no further step fits; the first one always does."""
         return self._deadline is not None and self.n_steps_done > 0 and self._deadline.left_s <= 0.0

@@ -12,7 +12,7 @@ import torch
 
 from assay.nn.network import Network
 from assay.options import TrainRecipe
-from assay.training.device import computing
+from assay.training.device import STEPS_AHEAD, computing, wait_for
 from assay.training.loop import Run
 from assay.training.plan import Clock, Pacer, Plan
 from assay.training.predictions import judged_spans
@@ -79,10 +79,10 @@ def _step_seconds(run: Run, clock: Clock, *, most_s: float) -> tuple[float, floa
     """Return the seconds before the first step, and those of each."""
     device = run.lesson.rows.device
     run.network.train()
-    began_s = clock()
+    began_s = _now(clock, device)
     batches = run.batches()
     batch = next(batches)
-    start_s = clock() - began_s
+    start_s = _now(clock, device) - began_s
     for _ in range(run.step.n_warm):
         run.step(*batch)
     began_s, n_steps, is_late = _now(clock, device), 0, False
@@ -91,7 +91,9 @@ def _step_seconds(run: Run, clock: Clock, *, most_s: float) -> tuple[float, floa
         run.step(*batch)
         batch = next(batches, batch)
         n_steps += 1
-        is_late = n_steps >= _MAX_STEPS or _now(clock, device) - began_s >= most_s
+        if n_steps % STEPS_AHEAD == 0:
+            wait_for(device)
+        is_late = n_steps >= _MAX_STEPS or clock() - began_s >= most_s
     return start_s, (_now(clock, device) - began_s) / n_steps
 
 
@@ -126,6 +128,5 @@ def _row_seconds(run: Run, clock: Clock, *, most_s: float) -> tuple[float, float
 
 
 def _now(clock: Clock, device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait_for(device)
     return clock()

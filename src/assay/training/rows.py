@@ -16,6 +16,7 @@ from assay.nn.network import Encoded, Network, RowTensors
 
 CACHE_BYTES = 128 << 20  # encoded inputs of all members are kept below this size
 _SPAN_NUMBERS = 1 << 20  # inputs or activations of one layer while evaluating
+_GPU_SPAN_NUMBERS = 1 << 25  # the same: fewer launches, for there is no cache to stay in
 _CHUNK_BYTES = 32 << 20  # batches are gathered in chunks of about this size
 
 
@@ -158,7 +159,10 @@ class EncodedRows:
     ) -> Iterator[slice]:
         """Cut `n_rows` so that no layer holds more than so many numbers, if rows are so few."""
         of_row = self._network.n_members * self._network.widest
-        size = max((n_numbers or _SPAN_NUMBERS) // of_row, least_rows)
+        most = n_numbers or _SPAN_NUMBERS
+        if self.device.type == "cuda":
+            most = _GPU_SPAN_NUMBERS
+        size = max(most // of_row, least_rows)
         for start in range(0, n_rows, size):
             yield slice(start, min(start + size, n_rows))
 

@@ -200,15 +200,21 @@ class GraphedStep:
             self._n_warm_left -= 1
             return recorder.warm_up(lambda: self.eager.take(inputs, y, weights))
         batch = (inputs.features, inputs.rows, y, weights)
-        if self._losses is None:
-            try:
-                self._losses = self._record(recorder, batch)
-            except RuntimeError as error:
-                return self._go_on_eagerly(error, inputs, y, weights)
+        reason = self._why_unrecorded(recorder, batch) if self._losses is None else ""
+        if self._losses is None:  # the error is gone by now, and what it held of the recording
+            return self._go_on_eagerly(reason, inputs, y, weights)
         for kept, new in zip(self._batch, batch, strict=True):
             kept.copy_(new)
         recorder.replay()
         return self._losses
+
+    def _why_unrecorded(self, recorder: Recorder, batch: tuple[Tensor, ...]) -> str:
+        """Record the step, and return "", or why that failed."""
+        try:
+            self._losses = self._record(recorder, batch)
+        except RuntimeError as error:
+            return str(error).partition("\n")[0] or type(error).__name__
+        return ""
 
     def _record(self, recorder: Recorder, batch: tuple[Tensor, ...]) -> Tensor:
         self._batch = tuple(part.clone() for part in batch)
@@ -216,22 +222,20 @@ class GraphedStep:
         self.eager.drop_gradients()  # those of replays belong to the recording
         return recorder.record(lambda: self.eager.take(Encoded(features, rows), y, weights))
 
-    def _go_on_eagerly(
-        self, error: RuntimeError, inputs: Encoded, y: Tensor, weights: Tensor
-    ) -> Tensor:
+    def _go_on_eagerly(self, reason: str, inputs: Encoded, y: Tensor, weights: Tensor) -> Tensor:
         """Take the step that could not be recorded, and record no other.
 
         Raises:
             UserError: It cannot be taken either, though there is memory for it.
         """
-        reason = str(error).partition("\n")[0]
         _LOG.warning("the GPU records no whole steps, which makes them slower: %s", reason)
         self._recorder, self._batch = None, ()
         self.eager.drop_gradients()  # they may lie in memory of the recording
+        torch.cuda.empty_cache()
         try:
             return self.eager.take(inputs, y, weights)
-        except RuntimeError as broken:
-            if is_allocation(broken):
+        except RuntimeError as error:
+            if is_allocation(error):
                 raise
             raise UserError(
                 f"the GPU could not record a step ({reason}), nor go on without it",
