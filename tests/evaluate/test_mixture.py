@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from assay.candidates.blend import fit_weights
 from assay.evaluate.calibration import (
     apply_temperature,
     apply_vector,
@@ -100,6 +101,38 @@ def test_weights_of_few_rows_are_drawn_further_to_the_prior(rng, n_rows, share):
 def test_without_rows_the_prior_has_its_half():
     assert prior_share(0) == prior_share(500) == 0.5
     assert prior_share(100_000) < 0.04
+
+
+def make_sure(y: np.ndarray, sureness: float, rng: np.random.Generator) -> np.ndarray:
+    """A candidate that tells two classes by logits of about `sureness`, (1, N, 2)."""
+    logit = (2 * y - 1) * sureness + rng.normal(size=len(y))
+    return -np.logaddexp(0.0, np.stack([logit, -logit], axis=1))[None]
+
+
+@pytest.mark.parametrize(
+    ("network", "boosting", "least", "most"),
+    [
+        (9.0, 7.0, 0.99, 1.0),  # nearly solved, best by the networks
+        (2.3, 2.2, 0.75, 0.97),  # a little is left
+        (4.0, 9.0, 0.0, 0.4),  # best by the trees
+        (1.5, 1.4, 0.4, 0.8),  # noisy
+    ],
+)
+def test_networks_lead_where_hardly_anything_is_left_to_tell(rng, network, boosting, least, most):
+    y = rng.integers(0, 2, 2000)
+    logs = {"boosting": make_sure(y, boosting, rng), "network": make_sure(y, network, rng)}
+    weights = fit_mixture(logs, ("boosting", "network"), y, is_calibrated=False).weights
+    assert least <= weights["network"] <= most
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert min(weights.values()) >= 0.01
+
+
+def test_without_networks_weights_are_as_fitted(rng):
+    y = rng.integers(0, 2, 2000)
+    logs = {"boosting": make_sure(y, 2.0, rng), "other": make_sure(y, 2.0, rng)}
+    weights = fit_mixture(logs, ("boosting", "other"), y, is_calibrated=False).weights
+    expected = fit_weights(np.concatenate(list(logs.values())), y)
+    assert weights == {"boosting": pytest.approx(expected[0]), "other": pytest.approx(expected[1])}
 
 
 def test_rows_that_are_not_named_are_not_fitted_on(rng):

@@ -13,8 +13,7 @@ import numpy as np
 from assay.candidates import Rival
 from assay.candidates.blend import average_repeats
 from assay.encode.arrays import Arrays
-from assay.evaluate.mixture import Mixture
-from assay.evaluate.population import NETWORK
+from assay.evaluate.mixture import NETWORK, Mixture
 from assay.recipe import Recipe
 from assay.table import Table
 from assay.training.predictions import out_of_fold

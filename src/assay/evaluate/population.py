@@ -21,7 +21,7 @@ from assay.evaluate.intervals import (
     member_spread,
     widened,
 )
-from assay.evaluate.mixture import Mixture
+from assay.evaluate.mixture import NETWORK, Mixture
 from assay.evaluate.redrawn import Draws
 from assay.evaluate.scores import evaluate_predictions
 from assay.machine import give_back
@@ -39,7 +39,6 @@ from assay.training.predictions import (
 from assay.training.rows import EncodedRows, RowSet
 from assay.training.setup import Setup, random_part
 
-NETWORK = "network"
 PARITY_TOLERANCE = 1e-5  # between what was trained and the core graph, in probability
 _PARITY_ROWS = 500
 _RELIABLE = ("ece", "brier")
