@@ -102,3 +102,14 @@ def test_uncalibrated_is_the_same_in_blocks(rng, monkeypatch):
     np.testing.assert_allclose(
         contest.uncalibrated, whole / whole.sum(axis=1, keepdims=True), rtol=1e-9
     )
+
+
+def test_networks_that_are_alone_in_the_blend_ship_unless_another_is_better(rng):
+    y = rng.integers(0, 2, 1000)
+    odds = 8.0 * (2 * y - 1)
+    sure = -np.logaddexp(0.0, np.stack([odds, -odds], axis=1))[None]
+    logs = {"majority": np.full((1, 1000, 2), np.log(0.5)), "boosting": sure, "network": sure}
+    contest = Contest(logs, y, make_split(1000, 5), RECIPE)
+    assert contest.names == ("majority", "boosting", "network")
+    assert contest.verdict.shipped == "network"  # of equals boosting is the simpler
+    assert contest.shipped.weights == {"network": 1.0}

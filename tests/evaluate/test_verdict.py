@@ -183,6 +183,21 @@ def test_a_metric_that_shows_nothing_does_not_hide_the_signal():
     assert "not distinguishable from always giving the class shares (accuracy" in verdict.text
 
 
+@pytest.mark.parametrize(
+    ("logistic", "alone", "shipped"),
+    [
+        (0.78, None, "boosting"),
+        (0.78, "network", "network"),  # not distinguishable from boosting, and preferred
+        (0.78, "logistic", "logistic"),
+        (0.2, "logistic", "boosting"),  # clearly worse
+    ],
+)
+def test_what_is_alone_in_the_blend_is_preferred_as_the_blend_is(logistic, alone, shipped):
+    proba, y = make_proba({"logistic": logistic, "boosting": 0.78, "network": 0.78})
+    found = reach_verdict(proba, y, FOLD, Recipe(), test_per_train=1 / 4, alone=alone)
+    assert found.shipped == shipped
+
+
 def test_a_preference_for_what_there_is_not_is_refused():
     with pytest.raises(UserError, match=r"model\.prefer = 'boosting'.*among logistic, network"):
         reached({"logistic": 0.5, "network": 0.9}, {"model.prefer": "boosting"})

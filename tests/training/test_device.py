@@ -99,3 +99,19 @@ def test_only_gpus_that_multiply_bfloat16_round_unasked(
 ):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert rounds_products(TrainRecipe(precision=precision), CUDA) is is_rounded
+
+
+def test_what_backends_inherit_they_go_on_to_inherit():
+    every = torch.backends
+    before = every.fp32_precision
+    try:
+        for backend in BACKENDS:
+            backend.fp32_precision = "none"
+        every.fp32_precision = "tf32"
+        with multiplying("highest"):
+            assert [backend.fp32_precision for backend in BACKENDS] == ["ieee", "ieee"]
+        assert [backend.fp32_precision for backend in BACKENDS] == ["tf32", "tf32"]
+        every.fp32_precision = "ieee"
+        assert [backend.fp32_precision for backend in BACKENDS] == ["ieee", "ieee"]
+    finally:
+        every.fp32_precision = before

@@ -210,6 +210,15 @@ def test_where_no_step_can_be_taken_after_a_failed_recording_the_way_out_is_told
     assert told.value.__cause__ is error
 
 
+def test_where_not_even_memory_can_be_given_back_the_way_out_is_told(monkeypatch):
+    def refuse():
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", refuse)
+    with pytest.raises(UserError, match=r"operation not permitted.*train\.device = \"cpu\""):
+        train_once_broken(monkeypatch, RuntimeError("not reached"))
+
+
 def test_memory_that_runs_out_after_a_failed_recording_is_told_as_such(monkeypatch):
     with pytest.raises(torch.OutOfMemoryError):
         train_once_broken(monkeypatch, torch.OutOfMemoryError("CUDA out of memory"))

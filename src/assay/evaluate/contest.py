@@ -153,6 +153,7 @@ class Contest:
             self._recipe,
             test_per_train=self._test_per_train,
             groups=judged.groups,
+            alone=next(iter(self._blended.weights)) if BLEND not in self.names else None,
         )
 
     def documents(self, told: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -78,6 +78,7 @@ def reach_verdict(
     *,
     test_per_train: float,
     groups: Indices | None = None,
+    alone: str | None = None,
 ) -> Verdict:
     """Choose what ships and compare it with the others.
 
@@ -92,6 +93,7 @@ def reach_verdict(
         recipe: `model.prefer`, `evaluate.metric`, `evaluate.confidence` and the seed.
         test_per_train: As in `compare`.
         groups: Group of each row, (N,), or None.
+        alone: The only part of the blend, if it has one: it is preferred as the blend is.
 
     Raises:
         UserError: `model.prefer` names a candidate that there is not.
@@ -110,7 +112,7 @@ def reach_verdict(
     )
     prefer, metric = recipe.model.prefer, recipe.evaluate.metric
     contenders = list(averages)
-    shipped = judged.choose(contenders, prefer)
+    shipped = judged.choose(contenders, prefer, alone or BLEND)
     p_value = judged.signal(shipped)
     has_signal = p_value is not None and p_value <= judged.alpha
     pairs = judged.pairs(contenders, shipped)
@@ -166,12 +168,12 @@ class _Candidates:
     def mean_loss(self, name: str) -> float:
         return float(self._loss[name].mean()) if len(self._y) else 0.0
 
-    def choose(self, names: Sequence[str], prefer: Prefer) -> str:
+    def choose(self, names: Sequence[str], prefer: Prefer, blend: str) -> str:
         """Return what ships; of equals the simplest.
 
-        A blend ships unless a part of it is better by more than a standard error: left-out
-        rows are judged by single fits, and what ships is their average, from which the
-        networks gain most.
+        The candidate `blend`, which may be a part that is alone in it, ships unless another is
+        better by more than a standard error: left-out rows are judged by single fits, and what
+        ships is their average, from which the networks gain most.
         """
         if prefer in ("network", "boosting", "logistic"):
             if prefer in names:
@@ -185,7 +187,7 @@ class _Candidates:
         losses = np.array([self.mean_loss(name) for name in names])
         best = names[int(np.flatnonzero(losses <= losses.min() + 1e-12)[0])]
         if prefer == "accuracy":
-            return BLEND if BLEND in names and self._is_within(BLEND, best) else best
+            return blend if blend in names and self._is_within(blend, best) else best
         return next(name for name in names if name == best or self._is_within(name, best))
 
     def _is_within(self, name: str, best: str) -> bool:

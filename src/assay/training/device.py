@@ -124,7 +124,10 @@ def multiplying(precision: Literal["highest", "medium"]) -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(before)
         for backend, own in zip(backends, by_backend, strict=True):
-            if own is not None:  # before PyTorch 2.9 there is none
+            if own is None:  # before PyTorch 2.9
+                continue
+            backend.fp32_precision = "none"  # type: ignore[union-attr]
+            if backend.fp32_precision != own:  # type: ignore[union-attr]  # else it is inherited
                 backend.fp32_precision = own  # type: ignore[union-attr]
 
 

@@ -143,7 +143,7 @@ class EncodedRows:
 
         Args:
             row_idx: Which rows of each member.
-            n_numbers: Of a layer that are held at once; by default what suits training.
+            n_numbers: Of a layer that are held at once on a CPU; by default what suits training.
             least_rows: Of each member in a span, however many numbers they have.
         """
         for span in self._spans(row_idx.shape[1], n_numbers, least_rows):

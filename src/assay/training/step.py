@@ -231,8 +231,8 @@ class GraphedStep:
         _LOG.warning("the GPU records no whole steps, which makes them slower: %s", reason)
         self._recorder, self._batch = None, ()
         self.eager.drop_gradients()  # they may lie in memory of the recording
-        torch.cuda.empty_cache()
         try:
+            torch.cuda.empty_cache()
             return self.eager.take(inputs, y, weights)
         except RuntimeError as error:
             if is_allocation(error):
