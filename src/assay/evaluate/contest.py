@@ -145,7 +145,7 @@ class Contest:
     @cached_property
     def verdict(self) -> Verdict:
         """Who is better than whom, and what ships."""
-        judged = self._compared
+        judged, parts = self._compared, tuple(self._blended.weights)
         return reach_verdict(
             {name: self._compared_proba[name] for name in self.names},
             judged.y,
@@ -153,7 +153,7 @@ class Contest:
             self._recipe,
             test_per_train=self._test_per_train,
             groups=judged.groups,
-            alone=next(iter(self._blended.weights)) if BLEND not in self.names else None,
+            alone=parts[0] if len(parts) == 1 else None,
         )
 
     def documents(self, told: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

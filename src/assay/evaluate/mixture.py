@@ -212,12 +212,9 @@ def _led_by_networks(
     if NETWORK not in names or not len(y):
         return shares
     own, solved = names.index(NETWORK), SOLVED * -np.log((np.bincount(y) / len(y))[y]).mean()
-    proba = np.exp(averages)
-    if row_log_loss(y, proba[own]).mean() > 2 * solved:  # spares most tables what follows
+    if row_log_loss(y, np.exp(averages[own])).mean() > 2 * solved:  # spares most what follows
         return shares
-    losses = np.stack(
-        [row_log_loss(y, apply_temperature(part, fit_temperature(part, y))) for part in proba]
-    )
+    losses = np.stack([_calibrated_losses(np.exp(part), y) for part in averages])
     part_left = losses[own].mean() / max(solved, 1e-12)
     behind = losses[own] - losses
     errors = behind.std(axis=1) / np.sqrt(len(y))
@@ -227,6 +224,11 @@ def _led_by_networks(
     led[led < LEAST_WEIGHT] = 0.0
     weights: np.ndarray = led / led.sum()
     return weights
+
+
+def _calibrated_losses(proba: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return each row's log loss at the best temperature of all rows, (N,)."""
+    return row_log_loss(y, apply_temperature(proba, fit_temperature(proba, y)))
 
 
 def _averaged(log_proba: np.ndarray, row_idx: np.ndarray) -> np.ndarray:
