@@ -217,8 +217,10 @@ def test_time_validates_on_the_block_after_training():
 
 @given(times=st.lists(st.integers(0, 9), min_size=30, max_size=60), folds=st.integers(2, 4))
 def test_rows_of_one_moment_stay_together(times, folds):
-    time = np.array([*times, *range(10)]) * 3600
-    split = _split(np.arange(len(time)) % 2, recipe=_lenient(folds), time=time)
+    time = np.array([*times, *range(10), *range(10)]) * 3600
+    both = np.repeat([0, 1], 10)  # classes at each moment: no training has rows of one alone
+    y = np.concatenate([np.arange(len(times)) % 2, both])
+    split = _split(y, recipe=_lenient(folds), time=time)
     for train, validation in zip(split.train, split.validation, strict=True):
         assert validation.any()
         assert not set(time[train]) & set(time[validation])
