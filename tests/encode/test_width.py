@@ -28,11 +28,18 @@ def test_a_table_of_usual_width_keeps_its_bins():
 
 
 def test_few_columns_of_many_rows_get_finer_bins():
-    assert bins_of(9, {}, n_rows=2_504)[0] == [32] * 9 + [3]
+    assert bins_of(9, {}, n_rows=2_504)[0] == [35] * 9 + [3]
     assert bins_of(2, {}, n_rows=2_504)[0] == [64] * 2 + [3]
     assert bins_of(2, {}, n_rows=2_500)[0] == [16] * 2 + [3]
     assert bins_of(2, {"encode.bins": 8}, n_rows=2_504)[0] == [8] * 2 + [3]
     assert bins_of(2, {"encode.columns.n1.bins": 8}, n_rows=2_504)[0] == [64, 8, 3]
+
+
+def test_finer_bins_are_shared_by_the_numbers_that_have_use_for_them():
+    assert sum(bins_of(9, {}, n_rows=2_504)[0]) <= 320
+    assert bins_of(40, {}, n_rows=2_504)[0] == [16] * 40 + [3]  # never fewer than usual
+    chosen = {"encode.columns.n1.bins": 200}  # takes nothing from the others
+    assert bins_of(9, chosen, n_rows=2_504)[0] == [39, 200] + [39] * 7 + [3]
 
 
 def test_many_columns_get_as_many_bins_each_as_fit():

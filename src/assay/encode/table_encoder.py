@@ -29,7 +29,7 @@ from assay.encode.features import (
 )
 from assay.encode.target import class_codes
 from assay.encode.text import count_ngrams, hash_ngrams
-from assay.encode.width import USUAL_BINS, narrow_bins, usual_bins
+from assay.encode.width import USUAL_BINS, finest_bins, narrow_bins, share_bins
 from assay.errors import UserError, did_you_mean
 from assay.ledger import Ledger
 from assay.options import EncodeRecipe
@@ -78,7 +78,7 @@ class TableEncoder:
             UserError: A choice that does not fit its column.
         """
         _check_choices(recipe, schema)
-        n_bins = _n_bins(recipe, schema, table.n_rows)
+        n_bins = finest_bins(table.n_rows) if recipe.bins == "auto" else recipe.bins
         numeric: list[NumericFeature] = []
         categorical: list[CategoricalFeature] = []
         text: list[TextFeature] = []
@@ -94,6 +94,8 @@ class TableEncoder:
                 numeric.extend(parts)
                 tell_numeric(series, parts, ledger)
         fixed = {name for name, own in recipe.columns.items() if own.bins is not None}
+        if recipe.bins == "auto":
+            numeric = share_bins(numeric, fixed=fixed)
         numeric, text = narrow_bins(
             numeric,
             text,
@@ -164,13 +166,6 @@ def _check_choices(recipe: EncodeRecipe, schema: Schema) -> None:
             )
         check_choices(name, recipe, kind=schema[name].kind)
     check_fill_value(recipe)
-
-
-def _n_bins(recipe: EncodeRecipe, schema: Schema, n_rows: int) -> int:
-    if recipe.bins != "auto":
-        return recipe.bins
-    kinds = [spec.kind for spec in schema.features]
-    return usual_bins(n_rows, kinds.count(Kind.NUMERIC) + kinds.count(Kind.DATETIME))
 
 
 def _numeric(

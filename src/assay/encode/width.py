@@ -1,4 +1,4 @@
-"""How wide a network's inputs may grow: more bins for few columns, fewer for very many.
+"""How wide a network's inputs may grow: more bins for few numbers, fewer for very many.
 
 Sixteen bins turn 10,000 columns into 170,000 inputs, and five networks into 4 GB of
 weights and optimizer state that 1,000 rows can say little about.
@@ -17,23 +17,43 @@ _FINEST_BINS, _FINE_TOTAL, _FINE_ROWS = 64, 320, 2_500
 _LEAST_BINS = 2  # one bin alone would only repeat the column
 
 
-def usual_bins(n_rows: int, n_columns: int) -> int:
-    """Return how many bins a number gets if nobody chose: more where there are few columns.
+def finest_bins(n_rows: int) -> int:
+    """Return the most bins that a number gets if nobody chose, with `n_rows` to learn from.
 
-    Fine bins find thresholds, as trees do, and cost little for few columns; docs/engine.md
-    tells what they gave. Few rows would follow them too closely.
+    Fine bins find thresholds, as trees do; docs/engine.md tells what they gave. Few rows
+    would follow them too closely.
+    """
+    return _FINEST_BINS if n_rows > _FINE_ROWS else USUAL_BINS
+
+
+def share_bins(
+    numeric: Sequence[NumericFeature], *, fixed: Collection[str] = ()
+) -> list[NumericFeature]:
+    """Give each feature as many bins as it has, or fewer where all have more than 320.
+
+    Fewer than 16 it does not get for that. A number of few values needs few bins and leaves
+    more to the others.
 
     Args:
-        n_rows: Rows to learn from.
-        n_columns: Columns of numbers and dates.
+        numeric: With the most bins that they would have.
+        fixed: Columns whose bins the caller chose: they keep them.
 
     Example:
-        >>> usual_bins(10_000, 7), usual_bins(10_000, 40), usual_bins(500, 7)
-        (45, 16, 16)
+        >>> from assay.encode.features import numeric_feature
+        >>> from assay.options import EncodeRecipe
+        >>> def feature(values):
+        ...     recipe = EncodeRecipe()
+        ...     return numeric_feature("x", recipe, values=values, has_missing=False, n_bins=64)
+        >>> fine, coarse = feature(np.arange(1000.0)), feature(np.arange(11.0))
+        >>> [feature.n_bins for feature in share_bins([fine] * 5 + [coarse] * 5)]
+        [54, 54, 54, 54, 54, 10, 10, 10, 10, 10]
     """
-    if n_rows <= _FINE_ROWS:
-        return USUAL_BINS
-    return min(max(_FINE_TOTAL // max(n_columns, 1), USUAL_BINS), _FINEST_BINS)
+    bins = np.array([f.n_bins for f in numeric if f.column not in fixed], dtype=np.int64)
+    most = max(_most_each(bins, np.ones_like(bins), _FINE_TOTAL), USUAL_BINS)
+    return [
+        feature if feature.column in fixed else replace(feature, n_bins=min(feature.n_bins, most))
+        for feature in numeric
+    ]
 
 
 def narrow_bins(
