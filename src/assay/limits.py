@@ -37,8 +37,8 @@ from assay.training.rehearsal import Pace, measure_pace
 from assay.training.rows import CACHE_BYTES
 from assay.training.setup import Setup, first_members, of_members, random_part, set_up
 
-_CANDIDATES_SHARE = 0.25  # of the time left, that simpler models may take
-_LEAST_CANDIDATES_S = 3.0  # to load what fits them, and to measure
+_CANDIDATES_SHARE = 0.4  # of the time left, that simpler models may take
+_LEAST_CANDIDATES_S = 4.8  # to load what fits them, and to measure
 _EXPLAINING_SHARE = 0.05  # of the whole time, that explanations may take
 _MOST_EXPLAINING_S = 5.0
 _LEAST_EXPLAINING_S = 0.3
