@@ -38,7 +38,7 @@ from assay.training.rows import CACHE_BYTES
 from assay.training.setup import Setup, first_members, of_members, random_part, set_up
 
 _CANDIDATES_SHARE = 0.4  # of the time left, that simpler models may take
-_LEAST_CANDIDATES_S = 4.8  # to load what fits them, and to measure
+_LEAST_LEFT_S = 12.0  # below, to load what fits them and to measure takes too much
 _EXPLAINING_SHARE = 0.05  # of the whole time, that explanations may take
 _MOST_EXPLAINING_S = 5.0
 _LEAST_EXPLAINING_S = 0.3
@@ -151,8 +151,9 @@ class Limits:
         self, setup: Setup, time: TimeBudget, names: list[CandidateName]
     ) -> list[CandidateName]:
         """Return those that a share of the time left suffices for, the cheapest first."""
-        left_s, kept = _CANDIDATES_SHARE * time.left_s, list[CandidateName]()
-        if left_s >= _LEAST_CANDIDATES_S:
+        whole_s, kept = time.left_s, list[CandidateName]()
+        left_s = _CANDIDATES_SHARE * whole_s
+        if whole_s >= _LEAST_LEFT_S:
             needed = measure_seconds(setup, self._recipe, time.clock, names=tuple(names))
             for name in sorted(names, key=lambda name: needed[name]):
                 if SLACK * needed[name] <= left_s:
