@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from assay.affordable import Affordable
 from assay.amounts import duration_text, size_text
-from assay.candidates import NAMES, measure_seconds
-from assay.candidates.growth import MOST_CLASSES
 from assay.candidates.needs import CandidateNeeds
 from assay.evaluate.population import LEARNT_ROWS
 from assay.ledger import Ledger
 from assay.machine import peak_bytes, physical_bytes, resident_bytes
-from assay.options import CandidateName, EvaluateRecipe
+from assay.options import EvaluateRecipe
 from assay.recipe import Recipe
-from assay.reserve import ENDING_S, SLACK, Judging
+from assay.reserve import ENDING_S, Judging
 from assay.samples import Samples
 from assay.training.budget import (
     LEAST_EPOCHS,
@@ -29,7 +28,7 @@ from assay.training.budget import (
     allot,
 )
 from assay.training.checkpoint import Keeper
-from assay.training.decisions import Decisions, LeftOut, TimePlan
+from assay.training.decisions import Decisions, TimePlan
 from assay.training.history import History
 from assay.training.memory import Fitted, Needs, fit_into, too_large
 from assay.training.plan import Pacer, Plan
@@ -37,8 +36,6 @@ from assay.training.rehearsal import Pace, measure_pace
 from assay.training.rows import CACHE_BYTES
 from assay.training.setup import Setup, first_members, of_members, random_part, set_up
 
-_CANDIDATES_SHARE = 0.4  # of the time left, that simpler models may take
-_LEAST_LEFT_S = 12.0  # below, to load what fits them and to measure takes too much
 _EXPLAINING_SHARE = 0.05  # of the whole time, that explanations may take
 _MOST_EXPLAINING_S = 5.0
 _LEAST_EXPLAINING_S = 0.3
@@ -72,6 +69,10 @@ class Limits:
         time: What is left of `train.time`, or None without.
         ledger: Told what is left out.
         keeper: Keeps what budgets decide for later attempts, which decide the same.
+
+    Attributes:
+        candidates: Which simpler models fit into the budgets.
+        estimated_bytes: Memory at the peak.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Limits:
         has_budget = time is not None or recipe.train.memory_bytes is not None
         self._decisions = Decisions(keeper if has_budget else None)
         self._ledger = ledger
+        self.candidates = Affordable(recipe, time, self._decisions, ledger)
         self._fitted = Fitted(1, CACHE_BYTES, 0)
         self._n_wanted = 0
         self.estimated_bytes = 0
@@ -110,66 +112,6 @@ class Limits:
         if fitted.n_repeats < samples.split.n_repeats:
             samples = self._fewer_repeats(samples, fitted.n_repeats, "train.memory")
         return set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
-
-    def affordable_candidates(self, setup: Setup) -> tuple[CandidateName, ...]:
-        """Return the simpler models that budgets allow to fit beside the networks.
-
-        What `model.prefer` names is fitted all the same.
-
-        Args:
-            setup: As `set_up` returned it.
-        """
-        model = self._recipe.model
-        kept = [name for name in NAMES if name == model.prefer]
-        others = [name for name in NAMES if name in model.candidates and name not in kept]
-        if not setup.samples.split.validation.any():  # nothing to compare by
-            return tuple(kept)
-        if "boosting" in others and setup.network.n_classes > MOST_CLASSES:
-            why = f"{setup.network.n_classes} classes need too many trees"
-            self._ledger.add("boosting not compared", where="candidates", why=why,
-                             undo="model.prefer")  # fmt: skip
-            others.remove("boosting")
-        left_out = self._decisions.recall("candidates", LeftOut)
-        if left_out is None:
-            left_out = self._decisions.keep("candidates", self._left_out(setup, others))
-        self._tell_left_out(left_out)
-        kept += [name for name in others if name not in left_out.names]
-        return tuple(name for name in NAMES if name in kept)
-
-    def _left_out(self, setup: Setup, names: list[CandidateName]) -> LeftOut:
-        """Return which of the models do not fit into the budgets."""
-        n_bytes = CandidateNeeds.of(setup.samples).fitting_bytes()
-        budget = self._recipe.train.memory_bytes
-        if budget is not None and resident_bytes() + n_bytes > budget:
-            return LeftOut(tuple(names), "train.memory")
-        if self._time is None or not names:
-            return LeftOut()
-        fitting = self._in_time(setup, self._time, names)
-        return LeftOut(tuple(name for name in names if name not in fitting), "train.time")
-
-    def _in_time(
-        self, setup: Setup, time: TimeBudget, names: list[CandidateName]
-    ) -> list[CandidateName]:
-        """Return those that a share of the time left suffices for, the cheapest first."""
-        whole_s, kept = time.left_s, list[CandidateName]()
-        left_s = _CANDIDATES_SHARE * whole_s
-        if whole_s >= _LEAST_LEFT_S:
-            needed = measure_seconds(setup, self._recipe, time.clock, names=tuple(names))
-            for name in sorted(names, key=lambda name: needed[name]):
-                if SLACK * needed[name] <= left_s:
-                    left_s -= SLACK * needed[name]
-                    kept.append(name)
-        return kept
-
-    def _tell_left_out(self, left_out: LeftOut) -> None:
-        train, option = self._recipe.train, left_out.option
-        for name in left_out.names:
-            self._ledger.add(
-                f"{name} not compared",
-                where="candidates",
-                why=f"to stay within {train.time if option == 'train.time' else train.memory}",
-                undo=option,
-            )
 
     def plan(self, setup: Setup, *, n_test: int) -> Prepared:
         """Decide how long to train and what to judge, so that all ends in time.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from assay.candidates import Rival, begin_rivals
+from assay.candidates import NAMES, Rival, begin_rivals
 from assay.candidates.file_room import check_file_room
 from assay.candidates.threads import one_blas_thread
 from assay.fingerprint import confirm, held_out_of, on_threads_of, settings_of, table_of
@@ -104,7 +104,7 @@ def run(
         if prepared.told:
             observer.on_plan(", ".join(prepared.told))
         setup, history = _train(prepared, recipe, limits, ledger, observer, folder)
-        rivals = rivals_of()
+        rivals = _with_late(rivals_of(), prepared, recipe, limits, ledger, observer, folder)
 
         observer.on_stage("evaluating")
         with one_blas_thread():
@@ -134,7 +134,8 @@ def _fit_rivals(
     Returns:
         What hands them over, once the networks are trained; none where no row is left out.
     """
-    names = limits.affordable_candidates(setup)
+    chosen = limits.candidates.before_training(setup)
+    names = chosen.names
     if names:
         observer.on_stage(_FITTING)
     elif not setup.samples.split.validation.any():
@@ -143,7 +144,15 @@ def _fit_rivals(
     if side is not None and not (names and is_apt):
         side.close()  # it knows no texts, and would take a processor from the networks
         side = None
-    begun = begin_rivals(setup, recipe, ledger, names=names, keeper=folder, side=side)
+    begun = begin_rivals(
+        setup,
+        recipe,
+        ledger,
+        names=names,
+        max_iterations=chosen.max_iterations,
+        keeper=folder,
+        side=side,
+    )
     if begun.side is None:
         rivals = begun.finish()
         return lambda: rivals
@@ -154,6 +163,38 @@ def _fit_rivals(
         return begun.finish()
 
     return finish
+
+
+def _with_late(
+    rivals: tuple[Rival, ...],
+    prepared: Prepared,
+    recipe: Recipe,
+    limits: Limits,
+    ledger: Ledger,
+    observer: Observer,
+    folder: RunFolder | None,
+) -> tuple[Rival, ...]:
+    """Fit simpler candidates after all that a training ended early left time for.
+
+    Returns:
+        All candidates, the simplest first.
+    """
+    setup = prepared.setup
+    chosen = limits.candidates.after_training(setup, prepared.pacer.left_s)
+    if chosen.names:
+        observer.on_stage(_FITTING)
+        _, *late = begin_rivals(
+            setup,
+            recipe,
+            ledger,
+            names=chosen.names,
+            max_iterations=chosen.max_iterations,
+            keeper=folder,
+        ).finish()
+        majority, *early = rivals
+        rivals = (majority, *sorted([*early, *late], key=lambda rival: NAMES.index(rival.name)))
+    limits.candidates.tell(rivals)
+    return rivals
 
 
 def _trains_on_one_thread(setup: Setup, recipe: Recipe) -> bool:

@@ -11,6 +11,7 @@ from assay.candidates.boosting import choose_iterations, fit_boosting
 from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.growth import growth_of, most_rows, n_iterations, tree_seconds
+from assay.candidates.threads import over_fits
 
 
 def fitted(setup, **options):
@@ -85,8 +86,42 @@ class Plan:
     def __init__(self, least, best):
         self.least, self.best = least, best
 
+    def over_fits(self, work, n_fits):
+        return over_fits(work, n_fits)
+
     def fit(self, fit_idx):
         return self, self.least + np.abs(np.arange(2 * self.best + 1) - self.best) / 1000
+
+
+def test_bolder_trees_may_take_as_long_as_the_usual_ones_would(make, monkeypatch):
+    bolder = replace(growth_of(100, 2), bolder=((1.0, 64),))
+    monkeypatch.setattr(boosting, "growth_of", lambda *_: bolder)
+    chosen = []
+    choose = boosting._choose_plan
+    monkeypatch.setattr(
+        boosting, "_choose_plan", lambda plans, n: chosen.extend(plans) or choose(plans, n)
+    )
+    setup, _ = make()
+    fitted(setup, max_iterations=100)
+    usual, larger = chosen
+    assert usual.max_iterations == 100
+    n_columns = usual.training.features.n_columns
+    ratio = tree_seconds(bolder, 80, n_columns) / tree_seconds(larger.growth, 80, n_columns)
+    assert larger.max_iterations == int(100 * ratio) < 100
+
+
+@pytest.mark.parametrize(("least", "is_side_by_side"), [(10**9, False), (1, True)])
+def test_short_fits_do_not_share_the_processor(make, monkeypatch, least, is_side_by_side):
+    monkeypatch.setattr(boosting, "_LONG_CELLS", least)
+    told = []
+    monkeypatch.setattr(
+        boosting,
+        "over_fits",
+        lambda work, n, *, is_long: told.append(is_long) or over_fits(work, n),
+    )
+    setup, _ = make()
+    fitted(setup)
+    assert set(told) == {is_side_by_side}
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ import pytest
 
 from assay.candidates import (
     NAMES,
+    Effort,
     Rival,
     blend,
     boosting,
     fit_rivals,
     growth,
     logistic,
-    measure_seconds,
+    measure_efforts,
 )
 from assay.encode.arrays import Arrays
 from assay.errors import InternalError
@@ -168,13 +169,13 @@ def test_a_part_of_many_rows_is_told(make, monkeypatch):
     assert found[2].fits.fits[0].n_rows == 50
 
 
-def test_seconds_are_told_for_each_name(make):
+def test_efforts_are_told_for_each_name(make):
     setup, recipe = make()
     ticks = iter(np.arange(1000.0))
-    found = measure_seconds(setup, recipe, lambda: float(next(ticks)))
+    found = measure_efforts(setup, recipe, lambda: float(next(ticks)))
     assert list(found) == list(NAMES)
-    assert found["logistic"] == 3.0  # one second for each of three fits
-    assert found["boosting"] == 3.0
+    assert found["logistic"] == Effort(3.0)  # one second for each of three fits
+    assert found["boosting"] == Effort(3.0, 60)
 
 
 def test_the_majority_is_no_part_of_a_graph(make):

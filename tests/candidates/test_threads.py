@@ -69,6 +69,11 @@ def test_results_come_in_order(n_threads):
     assert over_fits(lambda idx: idx * idx, 7) == [0, 1, 4, 9, 16, 25, 36]
 
 
+def test_short_fits_are_made_one_after_the_other(n_threads):
+    own = threading.get_ident()
+    assert over_fits(lambda idx: threading.get_ident(), 4, is_long=False) == [own] * 4
+
+
 def test_no_fit_is_shared_by_threads(n_threads):
     load_learners()
     assert "sklearn.ensemble" in sys.modules

@@ -6,15 +6,23 @@ but keeps the number of iterations that is best for the *other* fits of its repe
 that the rows it is judged by have no part in the choice.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from assay.candidates.features import Features, TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.grown import Grown
-from assay.candidates.growth import LARGEST_RATE, Growth, growth_of, n_bins, n_iterations
+from assay.candidates.growth import (
+    LARGEST_RATE,
+    Growth,
+    growth_of,
+    n_bins,
+    n_iterations,
+    tree_seconds,
+)
 from assay.candidates.proba import add_log_proba, log_proba_of
 from assay.candidates.threads import load_learners, over_fits
 from assay.candidates.trees import Tree, add_trees
@@ -24,11 +32,14 @@ from assay.machine import give_back
 from assay.nn.graph import GraphBuilder
 from assay.training.selection import losses_of_others
 
+T = TypeVar("T")
+
 _First = tuple[Any, np.ndarray]  # a fitted booster, its validation losses
 MOST_VALIDATED = 50_000  # rows that iterations or a penalty are chosen by
 _OPTIONS = {"min_samples_leaf": 10, "l2_regularization": 3.0}
 _SEED = 4_201
 _MANY_ITERATIONS = 200  # that tell of trees which are too small
+_LONG_CELLS = 500_000  # rows x columns of a fit, above which threads save time
 _GAIN = 0.005  # share of the loss that bolder trees have to save
 
 
@@ -129,22 +140,28 @@ def fit_boosting(
         folds: Who is fitted on what.
         seed: Of the columns that a split may choose from.
         most_rows: Each fit learns from a random part of more.
-        max_iterations: Of each fit; by default what the size of the table allows.
+        max_iterations: Of each fit, of trees of the usual size; by default what the size
+            of the table allows.
     """
     load_learners()
-    own = growth_of(min(folds.largest, most_rows), folds.n_classes)
-    growths = [own, *own.steps()] if max_iterations is None else [own]
-    plans = [
-        _Plan.of(growth, training, folds, seed, most_rows, max_iterations) for growth in growths
-    ]
+    n_rows, n_columns = min(folds.largest, most_rows), training.features.n_columns
+    own = growth_of(n_rows, folds.n_classes)
+    tree_s, plans = tree_seconds(own, n_rows, n_columns), list[_Plan]()
+    for growth in (own, *own.steps()):
+        most = max_iterations
+        if most is not None:  # larger trees may take as long, not be as many
+            most = max(int(most * tree_s / tree_seconds(growth, n_rows, n_columns)), 1)
+        plans.append(_Plan.of(growth, training, folds, seed, most_rows, most))
     plan, first = _choose_plan(plans, min(own.n_trying, folds.n_fits))
     n_tried = len(first)
     give_back()  # here and below: what the threads of these fits used stays with them otherwise
-    first += over_fits(lambda idx: plan.fit(n_tried + idx), folds.n_fits - n_tried)
+    first += plan.over_fits(lambda idx: plan.fit(n_tried + idx), folds.n_fits - n_tried)
     give_back()
     n_kept = choose_iterations([curve for _, curve in first], folds.repeat)
     n_kept = np.where(n_kept < 0, plan.n_blind, n_kept)
-    fits = over_fits(lambda idx: plan.bring_to(first[idx][0], idx, int(n_kept[idx])), folds.n_fits)
+    fits = plan.over_fits(
+        lambda idx: plan.bring_to(first[idx][0], idx, int(n_kept[idx])), folds.n_fits
+    )
     return Boosting(training.features, tuple(fits))
 
 
@@ -208,7 +225,7 @@ def _choose_plan(plans: list["_Plan"], n_fits: int) -> tuple["_Plan", list[_Firs
 
 def _try(plan: "_Plan", n_fits: int) -> tuple["_Plan", list[_First], np.ndarray]:
     """Return the first fits of a plan and their mean loss after each iteration."""
-    fits = over_fits(plan.fit, n_fits)
+    fits = plan.over_fits(plan.fit, n_fits)
     return plan, fits, _by_iteration([curve for _, curve in fits]).mean(axis=1)
 
 
@@ -253,6 +270,12 @@ class _Plan:
     def n_blind(self) -> int:
         """Iterations of a fit without validation."""
         return min(self.growth.enough, self.max_iterations)
+
+    def over_fits(self, work: Callable[[int], T], n_fits: int) -> list[T]:
+        """Return what `work` returns for each of some fits."""
+        n_rows = min(self.folds.largest, self.most_rows)
+        is_long = n_rows * self.training.features.n_columns >= _LONG_CELLS
+        return over_fits(work, n_fits, is_long=is_long)
 
     def fit(self, fit_idx: int) -> _First:
         """Return a fitted booster and its validation loss after 0, 1, ... iterations, or ().

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.candidates.boosting import Boosting
 from assay.candidates.folds import Folds
 from assay.candidates.growth import growth_of, n_iterations
 from assay.candidates.kept import state_of_fits
@@ -33,8 +34,9 @@ if TYPE_CHECKING:  # PyTorch
 NAMES: tuple[CandidateName, ...] = ("logistic", "boosting")  # the simplest first
 
 _MEASURED_ROWS = 10_000
-_MEASURED_ITERATIONS = 8
-_FEW_ROWS, _FEW_ITERATIONS, _MANY_ITERATIONS = 20_000, 150, 400  # that boosting will need
+_MEASURED_ITERATIONS = (8, 40)  # more where fewer take too little time to tell
+_TELLING_S = 0.2
+_WORTHWHILE_ITERATIONS = 60  # fewer say clearly less, many more a little
 
 
 def fit_rivals(
@@ -176,31 +178,61 @@ class Begun:
             return None
 
 
-def measure_seconds(
+@dataclass(frozen=True)
+class Effort:
+    """What fitting a model on every fold takes.
+
+    Attributes:
+        seconds: For all fits.
+        n_iterations: Of boosting that are counted, 1 for other models; how soon it ends,
+            nobody knows beforehand.
+    """
+
+    seconds: float
+    n_iterations: int = 1
+
+
+def measure_efforts(
     setup: "Setup", recipe: Recipe, clock: "Clock", *, names: tuple[str, ...] = NAMES
-) -> dict[str, float]:
+) -> dict[str, Effort]:
     """Return about how long `fit_rivals` takes for each name, by tiny fits on one fold.
 
-    A part of the rows and a few iterations are fitted and extrapolated. It is right within
-    a factor of two or so: how soon boosting ends, nobody knows beforehand.
+    A part of the rows and a few iterations are fitted and extrapolated. Of boosting as many
+    iterations are counted as are worth its while; it may go on for many more.
     """
     load_learners()  # not to be measured
     folds = Folds.of(setup)
     work = Work.of(setup, folds.of_fits(np.array([0])), recipe.seed)
-    seconds: dict[str, float] = {}
+    efforts: dict[str, Effort] = {}
     for name in (name for name in NAMES if name in names):
         most = min(folds.largest, work.most_rows(name))
         few, n_fits = min(_MEASURED_ROWS, most), folds.n_fits
-        fit_s = _seconds(work, name, few, 1, clock)
+        fit_s, n_counted = _seconds(work, name, few, 1, clock), 1
         if name == "boosting":
-            more_s = _seconds(work, name, few, 1 + _MEASURED_ITERATIONS, clock)
-            n_typical = _FEW_ITERATIONS if most <= _FEW_ROWS else _MANY_ITERATIONS
             growth = growth_of(most, folds.n_classes)
             n_fits += growth.n_trying if growth.bolder else 0
-            n_likely = min(n_iterations(growth, work.training, folds, most), n_typical)
-            fit_s += max(more_s - fit_s, 0.0) / _MEASURED_ITERATIONS * n_likely
-        seconds[name] = fit_s * n_fits * most / few
-    return seconds
+            allowed = n_iterations(growth, work.training, folds, most)
+            n_counted = min(allowed, _WORTHWHILE_ITERATIONS)
+            fit_s += n_counted * _iteration_seconds(work, few, fit_s, growth.patience, clock)
+        efforts[name] = Effort(fit_s * n_fits * most / few, n_counted)
+    return efforts
+
+
+def _iteration_seconds(
+    work: Work, most_rows: int, first_s: float, patience: int, clock: "Clock"
+) -> float:
+    """Return how long an iteration of boosting takes after the first."""
+    iteration_s = 0.0
+    for n_more in _MEASURED_ITERATIONS:
+        began_s = clock()
+        fits = work.fit("boosting", most_rows=most_rows, max_iterations=1 + n_more)
+        more_s = clock() - began_s
+        n_kept = fits.n_iterations[0] if isinstance(fits, Boosting) else 0
+        n_run = min(n_more, n_kept + patience)  # it may have ended by itself
+        iteration_s = max(more_s - first_s, 0.0) / n_run
+        if more_s >= _TELLING_S:
+            break
+    return iteration_s
 
 
 def _seconds(work: Work, name: str, most_rows: int, max_iterations: int, clock: "Clock") -> float:

@@ -26,6 +26,7 @@ MAX_ROWS = 100_000
 MAX_CELLS = 10_000_000  # rows x inputs
 INVERSE_PENALTIES = (0.03, 0.3, 3.0, 30.0, 300.0)
 _LEAST_ROWS = 5_000
+_LONG_CELLS = 20_000  # rows x columns of a fit, above which threads save time
 _MAX_STEPS = 100  # of L-BFGS, for each penalty; each starts where the last ended
 
 
@@ -151,7 +152,8 @@ def fit_logistic(
     plan = _Plan(training, folds, HotLevels.of(n_levels), most_rows)
     with warnings.catch_warnings():  # here, as it is not for several threads at once
         warnings.simplefilter("ignore", ConvergenceWarning)
-        paths = over_fits(plan.fit_path, folds.n_fits)
+        n_cells = min(folds.largest, most_rows) * training.features.n_columns
+        paths = over_fits(plan.fit_path, folds.n_fits, is_long=n_cells >= _LONG_CELLS)
     losses = np.stack([losses for _, losses in paths], axis=1)  # (penalties, M)
     judged = losses_of_others(losses, folds.repeat)
     best = np.where(np.isfinite(judged).any(axis=0), judged.argmin(axis=0), 1)

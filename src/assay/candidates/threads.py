@@ -73,13 +73,19 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
-def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
+def over_fits(work: Callable[[int], T], n_fits: int, *, is_long: bool = True) -> list[T]:
     """Return what `work` returns for each fit.
 
     scikit-learn's loops run on one thread each: shared by several, sums of gradients are
     rounded in another way for each number of threads. The fits share the processor
     instead, on as many threads as PyTorch has. Where it is not loaded, this is the process
     beside a training, which takes one thread.
+
+    Args:
+        work: Is given the number of a fit.
+        n_fits: M.
+        is_long: Whether loops are long enough for threads. Between short ones each thread
+            waits for Python, and two take up to twice the time of one.
     """
     libraries = _libraries(len(sys.modules))  # `work` may load no further ones
 
@@ -89,7 +95,7 @@ def over_fits(work: Callable[[int], T], n_fits: int) -> list[T]:
             return work(fit_idx)
 
     torch = sys.modules.get("torch")
-    n_workers = 1 if torch is None else min(torch.get_num_threads(), n_fits)
+    n_workers = min(torch.get_num_threads(), n_fits) if torch is not None and is_long else 1
     with one_blas_thread():  # in the whole process
         if n_workers <= 1:
             return [alone(idx) for idx in range(n_fits)]

@@ -22,10 +22,12 @@ class LeftOut:
     Attributes:
         names: Of the models.
         option: Of the budget; empty where nothing is left out.
+        max_iterations: That boosting may have; None for as many as serve.
     """
 
     names: tuple[str, ...] = ()
     option: str = ""
+    max_iterations: int | None = None
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,11 @@ class Pacer:
         """Whether it looks at a clock."""
         return self._deadline is not None
 
+    @property
+    def left_s(self) -> float:
+        """Seconds until the deadline; without end where there is none."""
+        return math.inf if self._deadline is None else self._deadline.left_s
+
     def is_late(self) -> bool:
         """Whether no further step fits; the first one always does."""
         return self._deadline is not None and self.n_steps_done > 0 and self._deadline.left_s <= 0.0

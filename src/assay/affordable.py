@@ -1,0 +1,190 @@
+"""Which simpler models budgets allow: before the networks are trained, and again after.
+
+Comes in: a population and what is left of the budgets. Goes out: names of models to fit,
+and entries in the ledger for those that are left out in the end. A training often ends
+before its deadline; what had been left out to make room for it may then be fitted yet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assay.candidates import NAMES, Effort, Rival, measure_efforts
+from assay.candidates.boosting import Boosting
+from assay.candidates.growth import MOST_CLASSES
+from assay.candidates.needs import CandidateNeeds
+from assay.ledger import Ledger
+from assay.machine import resident_bytes
+from assay.options import CandidateName
+from assay.recipe import Recipe
+from assay.reserve import SLACK
+from assay.training.budget import TimeBudget
+from assay.training.decisions import Decisions, LeftOut
+from assay.training.setup import Setup
+
+_SHARE = 0.4  # of the time left, that simpler models may take beside the networks
+_LEAST_LEFT_S = 12.0  # below, to load what fits them and to measure takes too much
+_LEAST_AFTER_S = 5.0  # the same once the networks are trained
+_LEAST_S = 1e-3  # that a model takes, whatever was measured
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Simpler models to fit.
+
+    Attributes:
+        names: The simplest first.
+        max_iterations: Of boosting; None for as many as serve.
+    """
+
+    names: tuple[CandidateName, ...] = ()
+    max_iterations: int | None = None
+
+
+class Affordable:
+    """Simpler models within the budgets of one training.
+
+    Args:
+        recipe: All choices.
+        time: What is left of `train.time`, or None without.
+        decisions: Those of earlier attempts hold.
+        ledger: Told what is left out.
+    """
+
+    def __init__(
+        self, recipe: Recipe, time: TimeBudget | None, decisions: Decisions, ledger: Ledger
+    ) -> None:
+        self._recipe = recipe
+        self._time = time
+        self._decisions = decisions
+        self._ledger = ledger
+        self._efforts: dict[str, Effort] = {}
+        self._left_out = LeftOut()
+        self._max_iterations: int | None = None
+
+    def before_training(self, setup: Setup) -> Chosen:
+        """Return the models to fit beside the networks.
+
+        What `model.prefer` names is fitted all the same.
+
+        Args:
+            setup: As it would be trained.
+        """
+        model = self._recipe.model
+        kept = [name for name in NAMES if name == model.prefer]
+        others = [name for name in NAMES if name in model.candidates and name not in kept]
+        if not setup.samples.split.validation.any():  # nothing to compare by
+            return Chosen(tuple(kept))
+        if "boosting" in others and setup.network.n_classes > MOST_CLASSES:
+            why = f"{setup.network.n_classes} classes need too many trees"
+            self._ledger.add("boosting not compared", where="candidates", why=why,
+                             undo="model.prefer")  # fmt: skip
+            others.remove("boosting")
+        left_out = self._decisions.recall("candidates", LeftOut)
+        if left_out is None:
+            left_out = self._decisions.keep("candidates", self._within_budgets(setup, others))
+        kept += [name for name in others if name not in left_out.names]
+        return self._chosen(left_out, kept)
+
+    def after_training(self, setup: Setup, left_s: float) -> Chosen:
+        """Return which of the models left out fit into what the training left over.
+
+        Args:
+            setup: As it was trained.
+            left_s: Seconds until all else has to begin.
+        """
+        before = self._left_out
+        if before.option != "train.time" or self._time is None:
+            return Chosen()
+        left_out = self._decisions.recall("candidates-after", LeftOut)
+        if left_out is None:
+            left_out = self._decisions.keep(
+                "candidates-after", self._within_rest(setup, self._time, before, left_s)
+            )
+        return self._chosen(left_out, [name for name in before.names if name not in left_out.names])
+
+    def tell(self, rivals: Sequence[Rival]) -> None:
+        """Tell the ledger of models left out, and of boosting that had to end.
+
+        Args:
+            rivals: The models that were fitted.
+        """
+        train, option = self._recipe.train, self._left_out.option
+        budget = train.time if option == "train.time" else train.memory
+        for name in self._left_out.names:
+            self._ledger.add(
+                f"{name} not compared",
+                where="candidates",
+                why=f"to stay within {budget}",
+                undo=option,
+            )
+        most = self._max_iterations
+        for fits in (rival.fits for rival in rivals):
+            if most is not None and isinstance(fits, Boosting) and max(fits.n_iterations) >= most:
+                self._ledger.add(
+                    f"boosting ended after {most} iterations",
+                    where="candidates",
+                    why=f"to stay within {train.time}",
+                    undo="train.time",
+                )
+
+    def _chosen(self, left_out: LeftOut, kept: Sequence[str]) -> Chosen:
+        self._left_out = left_out
+        if "boosting" in kept:
+            self._max_iterations = left_out.max_iterations
+        return Chosen(tuple(name for name in NAMES if name in kept), left_out.max_iterations)
+
+    def _within_budgets(self, setup: Setup, names: Sequence[CandidateName]) -> LeftOut:
+        """Return which of the models do not fit into the budgets."""
+        if not self._fits_into_memory(setup):
+            return LeftOut(tuple(names), "train.memory")
+        if self._time is None or not names:
+            return LeftOut()
+        whole_s = self._time.left_s
+        if whole_s < _LEAST_LEFT_S:
+            return LeftOut(tuple(names), "train.time")
+        efforts = self._measured(setup, self._time, names)
+        return _within(_SHARE * whole_s, efforts)
+
+    def _within_rest(
+        self, setup: Setup, time: TimeBudget, before: LeftOut, left_s: float
+    ) -> LeftOut:
+        """Return which of the models left out still do not fit into the time."""
+        if left_s < _LEAST_AFTER_S or not self._fits_into_memory(setup):
+            return before
+        end_s = time.clock() + left_s
+        efforts = self._measured(setup, time, before.names)
+        return _within(end_s - time.clock(), efforts)
+
+    def _measured(self, setup: Setup, time: TimeBudget, names: Sequence[str]) -> dict[str, Effort]:
+        if not self._efforts:
+            self._efforts = measure_efforts(setup, self._recipe, time.clock, names=tuple(names))
+        return {name: self._efforts[name] for name in names}
+
+    def _fits_into_memory(self, setup: Setup) -> bool:
+        budget = self._recipe.train.memory_bytes
+        if budget is None:
+            return True
+        return resident_bytes() + CandidateNeeds.of(setup.samples).fitting_bytes() <= budget
+
+
+def _within(left_s: float, efforts: dict[str, Effort]) -> LeftOut:
+    """Return what does not fit into some time, the cheapest being fitted first.
+
+    Boosting, which may go on for longer than was counted, may take all that is left then.
+
+    Args:
+        left_s: Seconds for all of them.
+        efforts: What each takes.
+    """
+    needed_s = {name: SLACK * max(own.seconds, _LEAST_S) for name, own in efforts.items()}
+    left_out = list[str]()
+    for name in sorted(needed_s, key=lambda name: needed_s[name]):
+        if needed_s[name] > left_s:
+            left_out.append(name)
+        else:
+            left_s -= needed_s[name]
+    option = "train.time" if left_out else ""
+    if "boosting" not in efforts or "boosting" in left_out:
+        return LeftOut(tuple(left_out), option)
+    share = 1.0 + left_s / needed_s["boosting"]
+    return LeftOut(tuple(left_out), option, int(share * efforts["boosting"].n_iterations))
