@@ -25,7 +25,7 @@ PROGRAM = """
     def prepare():
         {prepare}
 
-    def answer(work, send):
+    def answer(work, send, receive):
         arrays, document = work
         {answer}
 
@@ -119,6 +119,26 @@ def test_one_that_hangs_is_not_waited_for_long(begin, monkeypatch):
     assert side.process.wait(GIVEN_UP_S)  # it takes no processor from us
     assert side.read("last") is None
     assert time.monotonic() - began_s < GIVEN_UP_S
+
+
+def test_one_that_works_is_waited_for(begin, monkeypatch):
+    for name in ("_LEAST_PATIENCE_S", "_MOST_PATIENCE_S"):
+        monkeypatch.setattr(side_process, name, 0.2)
+    side = begin(f"any(time.process_time() > 1.0 for _ in iter(int, 1)); {ANSWER}")
+    side.give(*WORK)
+    assert side.read("more") is not None
+
+
+def test_more_can_be_asked_for(begin):
+    side = begin("for _, document in iter(receive, 0): send(document['name'], ({}, document))")
+    assert side.give(*WORK)
+    assert side.ask({"name": "one"})
+    assert side.ask({"name": "two"})
+    assert side.wait_for("two") == ({}, {"name": "two"})
+    assert side.wait_for("one") == ({}, {"name": "one"})
+    side.process.kill()
+    assert side.wait_for("three") is None
+    assert not side.ask({"name": "three"})
 
 
 @pytest.mark.attack
@@ -267,7 +287,7 @@ def test_a_fork_of_the_parent_does_not_keep_it(tmp_path):
 
 
 DEAD = """
-    import signal
+    import signal, threading
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     import numpy as np
     from assay import side_process
@@ -276,6 +296,9 @@ DEAD = """
         side = side_process.SideProcess.begin("no.such.program")
         side.process.wait()
         side.give({"x": np.zeros(n_values)}, {})
+        asking = threading.Thread(target=side.ask, args=({},))
+        asking.start()
+        asking.join()
         assert side.read("more") is None
         side.close()
     print("lives")

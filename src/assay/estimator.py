@@ -31,7 +31,7 @@ from assay.table import Table
 if TYPE_CHECKING:
     from assay.training.history import Observer
 
-_SMALL_BYTES, _SMALL_ROWS = 1 << 20, 5_000  # more is surely trained on all processors
+_SMALL_BYTES, _SMALL_ROWS = 8 << 20, 100_000  # fits of more are shared by threads
 _FRAMES = {("polars", "DataFrame"), ("pandas", "DataFrame"), ("pyarrow", "Table")}
 _COLUMNS = {("polars", "Series"), ("pandas", "Series")}
 _LOADED = {"torch", "sklearn"}
@@ -170,8 +170,9 @@ def _beside(
 ) -> Iterator[SideProcess | None]:
     """Yield a process that loads scikit-learn while PyTorch is loaded here, or None.
 
-    Half of what a small table takes is loading the two. Where they are loaded already, or
-    the table is large, or budgets count what is measured and held here, it saves nothing.
+    Half of what a small table takes is loading the two, and of a larger one the process fits
+    a part. Where they are loaded already, or the table is very large, or budgets count what is
+    measured and held here, it saves little.
     """
     train = recipe.train
     is_new = not sys.modules.keys() & _LOADED
@@ -187,7 +188,7 @@ def _beside(
 
 
 def _is_small(source: object) -> bool:
-    """Whether a table is surely of so few rows that networks train on one thread.
+    """Whether a table is surely of so few rows that another process can help.
 
     Only kinds are asked that tell it at once; a lazy one would have to be worked out, and
     what is no table at all is told of where it is read.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from assay.candidates import NAMES, Rival, begin_rivals
 from assay.candidates.file_room import check_file_room
@@ -140,9 +141,13 @@ def _fit_rivals(
         observer.on_stage(_FITTING)
     elif not setup.samples.split.validation.any():
         return lambda: ()
-    is_apt = _trains_on_one_thread(setup, recipe) and not setup.samples.encoder.text
+    is_apt, n_processors = not setup.samples.encoder.text, 1  # other processes know no texts
+    if not _trains_on_one_thread(setup, recipe):  # it would take a processor from the networks
+        has_budget = bool(recipe.train.time) or recipe.train.memory_bytes is not None
+        n_processors = 1 if has_budget or not is_apt else torch.get_num_threads()
+        is_apt = n_processors > 1
     if side is not None and not (names and is_apt):
-        side.close()  # it knows no texts, and would take a processor from the networks
+        side.close()
         side = None
     begun = begin_rivals(
         setup,
@@ -152,6 +157,7 @@ def _fit_rivals(
         max_iterations=chosen.max_iterations,
         keeper=folder,
         side=side,
+        n_processors=n_processors,
     )
     if begun.side is None:
         rivals = begun.finish()

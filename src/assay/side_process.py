@@ -23,16 +23,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
+import psutil
 
 from assay.machine import free_bytes, n_processors
 from assay.state_file import State, packed, unpacked
 
 Send = Callable[[str, State], None]
+Receive = Callable[[], State]
 
 _LENGTH_BYTES = 8
 _MOST_BYTES = 1 << 28  # of a piece
 _LEAST_BYTES = 1 << 30  # of memory; the process takes about 0.2 GB
 _LEAST_PATIENCE_S, _MOST_PATIENCE_S = 3.0, 10.0
+_WORKING = 0.1  # share of a processor that tells of work
 _JOIN_S = 5.0
 _WATCH_S = 1.0
 # Deaf to Ctrl-C before anything else. Then the same places to import from as here, and
@@ -63,7 +66,8 @@ class SideProcess:
         self._pieces: queue.SimpleQueue[State | None] = queue.SimpleQueue()
         self._found: dict[str, State] = {}
         self._talk: threading.Thread | None = None
-        self._is_over, self._given_s, self._until_s = False, 0.0, 0.0
+        self._writing = threading.Lock()
+        self._is_over, self._given_s = False, 0.0
 
     @classmethod
     def begin(cls, module: str) -> "SideProcess | None":
@@ -104,21 +108,56 @@ class SideProcess:
         self._talk = talk
         return True
 
+    def ask(self, document: Mapping[str, Any]) -> bool:
+        """Ask for something more of the work that was given; return whether that could be sent.
+
+        To be called in a thread of its own.
+
+        Args:
+            document: Plain JSON data.
+        """
+        if self._is_over:
+            return False
+        _outlive_broken_pipes()
+        try:
+            with self._writing:
+                _send(self._sink, b"".join(packed({}, document)))
+        except (OSError, ValueError):  # it has ended, or was closed
+            return False
+        return True
+
+    def wait_for(self, name: str) -> State | None:
+        """Return a piece, however long it takes; None once the process has ended without it."""
+        while name not in self._found and not self._is_over:
+            self._take(None)
+        return self._found.pop(name, None)
+
     def read(self, name: str) -> State | None:
         """Return a piece of the outcome, or None where it does not come.
 
         It is waited for as long again as there was time for it since the work was given,
-        but not long: whoever asks could make it meanwhile. One that is given up is ended,
-        or it would take a processor from that.
+        but not long, and on where the process has been working meanwhile. One that is given
+        up is ended, or it would take a processor from whoever makes the piece instead.
         """
-        if not self._until_s:
-            now_s = time.monotonic()
-            patience_s = max(now_s - self._given_s, _LEAST_PATIENCE_S)
-            self._until_s = now_s + min(patience_s, _MOST_PATIENCE_S)
+        waited_s = max(time.monotonic() - self._given_s, _LEAST_PATIENCE_S)
+        patience_s, worked_s = min(waited_s, _MOST_PATIENCE_S), self._worked_s()
+        until_s = time.monotonic() + patience_s
         while name not in self._found and not self._is_over:
-            if not self._take(max(self._until_s - time.monotonic(), 0.0)):
+            if self._take(max(until_s - time.monotonic(), 0.0)):
+                continue
+            before_s, worked_s = worked_s, self._worked_s()
+            until_s = time.monotonic() + patience_s
+            if worked_s - before_s < _WORKING * patience_s:
                 self._end()
         return self._found.pop(name, None)
+
+    def _worked_s(self) -> float:
+        """Return the seconds of a processor that the process has had; 0 once it has ended."""
+        try:
+            used = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(used.user + used.system)
 
     def has(self, name: str) -> bool:
         """Whether a piece is there already."""
@@ -126,7 +165,7 @@ class SideProcess:
             pass
         return name in self._found
 
-    def _take(self, timeout_s: float) -> bool:
+    def _take(self, timeout_s: float | None) -> bool:
         """Take the next piece; return whether one came."""
         try:
             state = self._pieces.get(timeout=timeout_s)
@@ -157,10 +196,10 @@ class SideProcess:
 
     def _converse(self, work: bytes) -> None:
         """Write the work and read all pieces; runs in a thread, for both may take a while."""
-        if hasattr(signal, "pthread_sigmask"):  # else it may end us where nobody reads
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+        _outlive_broken_pipes()
         try:
-            _send(self._sink, work)
+            with self._writing:
+                _send(self._sink, work)
             while (piece := _receive(self._source)) is not None:
                 self._pieces.put(piece)
         except (OSError, ValueError, MemoryError):
@@ -169,12 +208,13 @@ class SideProcess:
         self.process.wait()  # or what has ended would be listed until `close`
 
 
-def serve(prepare: Callable[[], None], answer: Callable[[State, Send], None]) -> NoReturn:
+def serve(prepare: Callable[[], None], answer: Callable[[State, Send, Receive], None]) -> NoReturn:
     """Be such a process: prepare, take the work, answer it, and end.
 
     Args:
         prepare: Called while the work is on its way.
-        answer: Is given the work, and what to send each piece with: name and state.
+        answer: Is given the work, what to send each piece with, name and state, and what
+            waits for anything more that is asked for.
     """
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what libraries print is no piece
@@ -185,20 +225,23 @@ def serve(prepare: Callable[[], None], answer: Callable[[State, Send], None]) ->
     status = 1
     try:
         prepare()
-        answer(inbox.get(), lambda name, state: _send_piece(sink, name, state))
+        answer(inbox.get(), lambda name, state: _send_piece(sink, name, state), inbox.get)
         status = 0
     finally:
         os._exit(status)  # at once, without a word
 
 
+def _outlive_broken_pipes() -> None:
+    """Let this thread get an error where nobody reads; else a signal may end the process."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+
+
 def _listen(source: BinaryIO, inbox: "queue.SimpleQueue[State]") -> None:
-    """Read the work, then on to the end, at which whoever gave it is gone."""
+    """Read to the end, at which whoever gave the work is gone."""
     try:
-        work = _receive(source)
-        if work is not None:
-            inbox.put(work)
-            while source.read(1):
-                pass
+        while (message := _receive(source)) is not None:
+            inbox.put(message)
     finally:
         os._exit(1)
 

@@ -44,8 +44,7 @@ def test_the_trees_kept_are_those_of_a_fit_of_just_as_many(make, monkeypatch):
         found, training, folds = fitted(setup)
         assert found.n_iterations == [wanted] * 3
         rows = folds.train[0]
-        own = growth_of(folds.largest, 2)
-        whole = boosting._Plan.of(own, training, folds, 0, 10**6, 12)._booster()
+        whole = boosting.plans_of(training, folds, 0, 10**6, 12)[0]._booster()
         names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
         names = (*names, "max_features", "max_bins", "random_state")
         options = {name: getattr(whole, name) for name in names}
@@ -86,8 +85,7 @@ class Plan:
     def __init__(self, least, best):
         self.least, self.best = least, best
 
-    def over_fits(self, work, n_fits):
-        return over_fits(work, n_fits)
+    is_long = False
 
     def fit(self, fit_idx):
         return self, self.least + np.abs(np.arange(2 * self.best + 1) - self.best) / 1000
@@ -99,7 +97,7 @@ def test_bolder_trees_may_take_as_long_as_the_usual_ones_would(make, monkeypatch
     chosen = []
     choose = boosting._choose_plan
     monkeypatch.setattr(
-        boosting, "_choose_plan", lambda plans, n: chosen.extend(plans) or choose(plans, n)
+        boosting, "_choose_plan", lambda plans, *args: chosen.extend(plans) or choose(plans, *args)
     )
     setup, _ = make()
     fitted(setup, max_iterations=100)
@@ -136,7 +134,7 @@ def test_short_fits_do_not_share_the_processor(make, monkeypatch, least, is_side
 )
 def test_trees_are_bolder_where_boosting_goes_on_and_that_helps(losses_and_iterations, chosen):
     plans = [Plan(*each) for each in losses_and_iterations]
-    found, fits = boosting._choose_plan(plans, 2)
+    found, fits = boosting._choose_plan(plans, 2, boosting.Alone())
     assert plans.index(found) == chosen
     assert [booster for booster, _ in fits] == [found, found]
 
@@ -145,7 +143,7 @@ def test_without_validation_the_usual_trees_grow():
     plans = [Plan(0.5, 300), Plan(0.1, 300)]
     for plan in plans:
         plan.fit = lambda _: (None, np.zeros(0))
-    assert boosting._choose_plan(plans, 2)[0] is plans[0]
+    assert boosting._choose_plan(plans, 2, boosting.Alone())[0] is plans[0]
 
 
 def test_bolder_trees_are_those_of_all_fits(make, monkeypatch):

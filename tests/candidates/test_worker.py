@@ -52,7 +52,7 @@ class Aside:
             self.pieces[name] = through_bytes(state)
             self.spoil(*self.pieces[name])
 
-        answer(through_bytes((arrays, document)), send)
+        answer(through_bytes((arrays, document)), send, None)
         return True
 
     def read(self, name):
@@ -114,7 +114,7 @@ def test_a_warning_is_left_to_the_other_process(make, rng, monkeypatch):
     work = Work.of(setup, Folds.of(setup), recipe.seed)
     monkeypatch.setattr(Work, "fit", lambda *args, **options: warnings.warn("odd", stacklevel=1))
     with pytest.raises(InternalError, match="odd"):
-        answer(request(work, {"logistic": 100}, None), lambda name, state: None)
+        answer(request(work, {"logistic": 100}, None), lambda name, state: None, None)
 
 
 def test_the_process_loads_no_torch():
@@ -194,10 +194,10 @@ def test_it_is_not_begun_where_it_does_not_pay(rng, beside, options):
 
 
 def test_only_small_tables_have_it(rng, tmp_path):
-    small, large = plain_table(rng), pl.DataFrame({"x": np.zeros(9_999)})
+    small, large = plain_table(rng), pl.DataFrame({"x": np.zeros(100_001)})
     paths = [tmp_path / "small.csv", tmp_path / "large.csv", tmp_path / "none.csv"]
     small.write_csv(paths[0])
-    paths[1].write_bytes(b"x" * (2 << 20))
+    paths[1].write_bytes(b"x" * (9 << 20))
     assert [estimator._is_small(path) for path in paths] == [True, False, False]
     assert [estimator._is_small(table) for table in (small, large)] == [True, False]
     columns = [table.to_dict(as_series=False) for table in (small, large)]
@@ -296,11 +296,14 @@ def test_fits_are_at_hand_when_all_have_come(make, rng):
     assert not begun.is_at_hand()
 
 
-def test_texts_and_steps_of_many_threads_are_fitted_here(rng, beside):
+def test_texts_and_steps_of_many_threads_are_fitted_here(rng, beside, monkeypatch):
     table = plain_table(rng).with_columns(
         text=pl.Series([f"a thing number {idx} of many words" for idx in range(120)])
     )
     model_bytes(table, **BRIEF, **{"kinds.text": "text"})
-    wide = {"model.hidden": [2048], "train.epochs": 1}
-    model_bytes(table.drop("text"), **{**BRIEF, **wide})
+    wide = {**BRIEF, "model.hidden": [2048], "train.epochs": 1}
+    with_help = model_bytes(table.drop("text"), **wide)
+    assert len(beside) == 2
+    monkeypatch.setattr(estimator, "_LOADED", {"torch"})
+    assert model_bytes(table.drop("text"), **wide) == with_help
     assert len(beside) == 2

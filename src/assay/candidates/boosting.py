@@ -6,9 +6,9 @@ but keeps the number of iterations that is best for the *other* fits of its repe
 that the rows it is judged by have no part in the choice.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -32,13 +32,12 @@ from assay.machine import give_back
 from assay.nn.graph import GraphBuilder
 from assay.training.selection import losses_of_others
 
-T = TypeVar("T")
-
-_First = tuple[Any, np.ndarray]  # a fitted booster, its validation losses
+First = tuple[Any, np.ndarray]  # a grown booster, its validation losses
 MOST_VALIDATED = 50_000  # rows that iterations or a penalty are chosen by
 _OPTIONS = {"min_samples_leaf": 10, "l2_regularization": 3.0}
 _SEED = 4_201
 _MANY_ITERATIONS = 200  # that tell of trees which are too small
+_LIKELY_ITERATIONS = 100
 _LONG_CELLS = 500_000  # rows x columns of a fit, above which threads save time
 _GAIN = 0.005  # share of the loss that bolder trees have to save
 
@@ -132,6 +131,7 @@ def fit_boosting(
     seed: int,
     most_rows: int,
     max_iterations: int | None = None,
+    hands: "Alone | None" = None,
 ) -> Boosting:
     """Fit boosted trees on every fold.
 
@@ -142,27 +142,40 @@ def fit_boosting(
         most_rows: Each fit learns from a random part of more.
         max_iterations: Of each fit, of trees of the usual size; by default what the size
             of the table allows.
+        hands: Make the fits; by default those of this process.
     """
     load_learners()
-    n_rows, n_columns = min(folds.largest, most_rows), training.features.n_columns
-    own = growth_of(n_rows, folds.n_classes)
-    tree_s, plans = tree_seconds(own, n_rows, n_columns), list[_Plan]()
-    for growth in (own, *own.steps()):
-        most = max_iterations
-        if most is not None:  # larger trees may take as long, not be as many
-            most = max(int(most * tree_s / tree_seconds(growth, n_rows, n_columns)), 1)
-        plans.append(_Plan.of(growth, training, folds, seed, most_rows, most))
-    plan, first = _choose_plan(plans, min(own.n_trying, folds.n_fits))
-    n_tried = len(first)
+    hands = hands or Alone()
+    plans = plans_of(training, folds, seed, most_rows, max_iterations)
+    plan, first = _choose_plan(plans, min(plans[0].growth.n_trying, folds.n_fits), hands)
     give_back()  # here and below: what the threads of these fits used stays with them otherwise
-    first += plan.over_fits(lambda idx: plan.fit(n_tried + idx), folds.n_fits - n_tried)
+    first += hands.grow(plan, range(len(first), folds.n_fits))
     give_back()
     n_kept = choose_iterations([curve for _, curve in first], folds.repeat)
     n_kept = np.where(n_kept < 0, plan.n_blind, n_kept)
-    fits = plan.over_fits(
-        lambda idx: plan.bring_to(first[idx][0], idx, int(n_kept[idx])), folds.n_fits
-    )
+    fits = hands.bring(plan, [booster for booster, _ in first], n_kept.tolist())
     return Boosting(training.features, tuple(fits))
+
+
+def plans_of(
+    training: TrainingFeatures,
+    folds: Folds,
+    seed: int,
+    most_rows: int,
+    max_iterations: int | None,
+) -> list["Plan"]:
+    """Return the usual plan and bolder ones; the arguments are those of `fit_boosting`."""
+    n_rows, n_columns = min(folds.largest, most_rows), training.features.n_columns
+    own = growth_of(n_rows, folds.n_classes)
+    own_seed = int(np.random.default_rng([seed, _SEED]).integers(2**31))
+    tree_s, plans = tree_seconds(own, n_rows, n_columns), list[Plan]()
+    for number, growth in enumerate((own, *own.steps())):
+        allowed = n_iterations(growth, training, folds, most_rows)
+        if max_iterations is not None:  # larger trees may take as long, not be as many
+            share = tree_s / tree_seconds(growth, n_rows, n_columns)
+            allowed = min(allowed, max(int(share * max_iterations), 1))
+        plans.append(Plan(number, growth, training, folds, own_seed, most_rows, allowed))
+    return plans
 
 
 def choose_iterations(curves: list[np.ndarray], repeat: tuple[int, ...]) -> np.ndarray:
@@ -199,7 +212,7 @@ def _by_iteration(curves: list[np.ndarray]) -> np.ndarray:
     return losses
 
 
-def _choose_plan(plans: list["_Plan"], n_fits: int) -> tuple["_Plan", list[_First]]:
+def _choose_plan(plans: list["Plan"], n_fits: int, hands: "Alone") -> tuple["Plan", list[First]]:
     """Take the next plan as long as that helps and boosting goes on for long.
 
     The rows that choose are among those that judge: one of three plans by the losses of
@@ -208,32 +221,50 @@ def _choose_plan(plans: list["_Plan"], n_fits: int) -> tuple["_Plan", list[_Firs
     Args:
         plans: The usual one, and bolder ones.
         n_fits: The first fits, which try them.
+        hands: Make the fits.
 
     Returns:
         The plan to follow, and its first fits.
     """
-    chosen, fits, losses = _try(plans[0], n_fits)
+    chosen, fits, losses = _try(plans[0], n_fits, hands)
     for plan in plans[1:]:
         if not len(losses) or losses.argmin() < _MANY_ITERATIONS:
             break
-        tried = _try(plan, n_fits)
+        tried = _try(plan, n_fits, hands)
         if not tried[2].min() < (1.0 - _GAIN) * losses.min():
             break
         chosen, fits, losses = tried
     return chosen, fits
 
 
-def _try(plan: "_Plan", n_fits: int) -> tuple["_Plan", list[_First], np.ndarray]:
+def _try(plan: "Plan", n_fits: int, hands: "Alone") -> tuple["Plan", list[First], np.ndarray]:
     """Return the first fits of a plan and their mean loss after each iteration."""
-    fits = plan.over_fits(plan.fit, n_fits)
+    fits = hands.grow(plan, range(n_fits))
     return plan, fits, _by_iteration([curve for _, curve in fits]).mean(axis=1)
 
 
+class Alone:
+    """The hands of this process, which make all fits."""
+
+    def grow(self, plan: "Plan", fit_idx: Sequence[int]) -> list[First]:
+        """Return grown boosters and their validation losses, for each of some fits."""
+        return over_fits(lambda idx: plan.fit(fit_idx[idx]), len(fit_idx), is_long=plan.is_long)
+
+    def bring(self, plan: "Plan", boosters: list[Any], n_kept: list[int]) -> list[BoostedFit]:
+        """Return all fits, brought to their numbers of iterations."""
+        return over_fits(
+            lambda idx: plan.bring_to(boosters[idx], idx, n_kept[idx]),
+            len(boosters),
+            is_long=plan.is_long,
+        )
+
+
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """How each fit is made.
 
     Attributes:
+        number: 0 for the usual plan.
         growth: Of trees.
         training: Features of training rows.
         folds: Who is fitted on what.
@@ -242,6 +273,7 @@ class _Plan:
         max_iterations: Of each fit, at the most.
     """
 
+    number: int
     growth: Growth
     training: TrainingFeatures
     folds: Folds
@@ -249,35 +281,28 @@ class _Plan:
     most_rows: int
     max_iterations: int
 
-    @classmethod
-    def of(
-        cls,
-        growth: Growth,
-        training: TrainingFeatures,
-        folds: Folds,
-        seed: int,
-        most_rows: int,
-        max_iterations: int | None,
-    ) -> "_Plan":
-        """Plan fits of at most `max_iterations`, or of what the size of the table allows."""
-        own_seed = int(np.random.default_rng([seed, _SEED]).integers(2**31))
-        allowed = n_iterations(growth, training, folds, most_rows)
-        if max_iterations is not None:
-            allowed = min(allowed, max_iterations)
-        return cls(growth, training, folds, own_seed, most_rows, allowed)
-
     @property
     def n_blind(self) -> int:
         """Iterations of a fit without validation."""
         return min(self.growth.enough, self.max_iterations)
 
-    def over_fits(self, work: Callable[[int], T], n_fits: int) -> list[T]:
-        """Return what `work` returns for each of some fits."""
-        n_rows = min(self.folds.largest, self.most_rows)
-        is_long = n_rows * self.training.features.n_columns >= _LONG_CELLS
-        return over_fits(work, n_fits, is_long=is_long)
+    @property
+    def is_long(self) -> bool:
+        """Whether fits are so long that threads save time."""
+        return self._n_rows * self.training.features.n_columns >= _LONG_CELLS
 
-    def fit(self, fit_idx: int) -> _First:
+    @property
+    def likely_seconds(self) -> float:
+        """About how long all fits take on one core; often more."""
+        tree_s = tree_seconds(self.growth, self._n_rows, self.training.features.n_columns)
+        n_trees = self.folds.n_fits * (1 if self.folds.n_classes == 2 else self.folds.n_classes)
+        return min(self.max_iterations, _LIKELY_ITERATIONS) * n_trees * tree_s
+
+    @property
+    def _n_rows(self) -> int:
+        return min(self.folds.largest, self.most_rows)
+
+    def fit(self, fit_idx: int) -> First:
         """Return a fitted booster and its validation loss after 0, 1, ... iterations, or ().
 
         The booster is None where there is one class only.

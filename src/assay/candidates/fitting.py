@@ -5,14 +5,16 @@ majority class, logistic regression and boosted trees, each fitted on every fold
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.candidates.boosting import Boosting
+from assay.candidates.boosting import Alone, Boosting
 from assay.candidates.folds import Folds
 from assay.candidates.growth import growth_of, n_iterations
+from assay.candidates.helpers import helping
 from assay.candidates.kept import state_of_fits
 from assay.candidates.rivals import Fits, Majority, Rival
 from assay.candidates.threads import load_learners
@@ -78,6 +80,7 @@ def begin_rivals(
     max_iterations: int | None = None,
     keeper: "Keeper | None" = None,
     side: SideProcess | None = None,
+    n_processors: int = 1,
 ) -> "Begun":
     """Get ready to fit simpler models, in another process where that is given.
 
@@ -89,6 +92,8 @@ def begin_rivals(
         max_iterations: Of boosting, at the most.
         keeper: Keeps each one's fits, and has those of an earlier attempt.
         side: Runs `candidates.worker`; None to fit all when it is finished.
+        n_processors: With more than one, fits of boosting are shared with other processes
+            when it is finished, of which `side` is the first.
     """
     folds, arrays = Folds.of(setup), setup.samples.arrays
     chosen = [name for name in NAMES if name in names]
@@ -105,9 +110,12 @@ def begin_rivals(
                 "and gain little",
                 undo="model.candidates, to do without",
             )
-    if side is not None and not side.give(*request(work, most_rows, max_iterations)):
+    helper = None
+    if n_processors > 1:
+        helper, side = side, None
+    elif side is not None and not side.give(*request(work, most_rows, max_iterations)):
         side = None
-    return Begun(work, folds, arrays, most_rows, max_iterations, keeper, side)
+    return Begun(work, folds, arrays, most_rows, max_iterations, keeper, side, helper, n_processors)
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,8 @@ class Begun:
         max_iterations: Of boosting, at the most.
         keeper: Keeps each one's fits, and has those of an earlier attempt.
         side: The process that fits them; None for this one.
+        helper: A process that was begun and may help this one; or None.
+        n_processors: That fits of boosting are shared by.
     """
 
     work: Work | None
@@ -131,6 +141,8 @@ class Begun:
     max_iterations: int | None
     keeper: "Keeper | None" = None
     side: SideProcess | None = None
+    helper: SideProcess | None = None
+    n_processors: int = 1
 
     def is_at_hand(self) -> bool:
         """Whether the other process has made all fits, so that `finish` takes no time."""
@@ -148,14 +160,28 @@ class Begun:
         if work is None:
             return tuple(rivals)
         give_back()
-        for name in self.most_rows:
-            if on_stage is not None:
-                on_stage(name)
-            rivals.append(Rival.of(name, self._fits(work, name), folds, arrays))
-            give_back()  # what the fits' threads used stays with them otherwise
+        with self._hands(work) as hands:
+            for name in self.most_rows:
+                if on_stage is not None:
+                    on_stage(name)
+                rivals.append(Rival.of(name, self._fits(work, name, hands), folds, arrays))
+                give_back()  # what the fits' threads used stays with them otherwise
         return tuple(rivals)
 
-    def _fits(self, work: Work, name: str) -> Fits:
+    def _hands(self, work: Work) -> AbstractContextManager[Alone]:
+        """Return who makes the fits of boosting, for as long as they are made."""
+        is_kept = self.keeper is not None and self.keeper.read("boosting") is not None
+        if "boosting" not in self.most_rows or is_kept or self.n_processors == 1:
+            return nullcontext(Alone())
+        return helping(
+            work,
+            most_rows=self.most_rows["boosting"],
+            max_iterations=self.max_iterations,
+            n_processors=self.n_processors,
+            side=self.helper,
+        )
+
+    def _fits(self, work: Work, name: str, hands: Alone) -> Fits:
         """Return the fits of an earlier attempt, of the other process, or of this one."""
         keeper = self.keeper
         state = None if keeper is None else keeper.read(name)
@@ -163,9 +189,8 @@ class Begun:
             return work.fits_of(name, state)
         fits = self._from_side(work, name)
         if fits is None:
-            fits = work.fit(
-                name, most_rows=self.most_rows[name], max_iterations=self.max_iterations
-            )
+            most, max_iterations = self.most_rows[name], self.max_iterations
+            fits = work.fit(name, most_rows=most, max_iterations=max_iterations, hands=hands)
         if keeper is not None:
             keeper.write(name, *state_of_fits(name, fits))
         return fits

@@ -103,6 +103,12 @@ def over_fits(work: Callable[[int], T], n_fits: int, *, is_long: bool = True) ->
             return list(workers.map(alone, range(n_fits)))
 
 
+def one_fit(work: Callable[..., T], *args: Any) -> T:
+    """Return what `work` returns for some arguments, as a fit of `over_fits`."""
+    (made,) = over_fits(lambda _: work(*args), 1)
+    return made
+
+
 @lru_cache(maxsize=1)
 def _libraries(n_modules: int) -> Any:
     """Return the libraries that have threads: found in 5 ms, and anew after an import.

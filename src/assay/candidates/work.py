@@ -48,15 +48,27 @@ class Work:
             return growth.most_rows(features.n_columns)
         return logistic.most_rows(logistic.n_inputs(features, self.training.n_levels))
 
-    def fit(self, name: str, *, most_rows: int, max_iterations: int | None) -> Fits:
-        """Fit a model on every fold."""
+    def fit(
+        self,
+        name: str,
+        *,
+        most_rows: int,
+        max_iterations: int | None,
+        hands: boosting.Alone | None = None,
+    ) -> Fits:
+        """Fit a model on every fold; see `fit_boosting`."""
         training, folds = self.training, self.folds
         if name == "logistic":
             return logistic.fit_logistic(
                 training, folds, n_levels=training.n_levels, most_rows=most_rows
             )
         return boosting.fit_boosting(
-            training, folds, seed=self.seed, most_rows=most_rows, max_iterations=max_iterations
+            training,
+            folds,
+            seed=self.seed,
+            most_rows=most_rows,
+            max_iterations=max_iterations,
+            hands=hands,
         )
 
     def fits_of(self, name: str, state: State) -> Fits:

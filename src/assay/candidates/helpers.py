@@ -1,0 +1,209 @@
+"""Fits of boosting shared with other processes.
+
+Between the short loops of small fits scikit-learn spends its time in Python, where threads
+wait for each other; processes do not. Comes in: fits to make. Goes out: the same fits,
+whoever made them; what a helper does not bring is made here.
+"""
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from assay.candidates.boosting import Alone, BoostedFit, Boosting, First, Plan, plans_of
+from assay.candidates.kept import fits_of_state
+from assay.candidates.threads import one_fit
+from assay.candidates.work import Work
+from assay.candidates.worker import request
+from assay.side_process import SideProcess
+from assay.state_file import State, UnfitStateError
+
+T = TypeVar("T")
+
+WORKER = "assay.candidates.worker"
+_MOST_HELPERS = 3  # each takes about 0.2 GB of memory
+_LEAST_S = 4.0  # that all fits take, likely; a helper needs 1 to 3 s to begin
+_LEAST_PATIENCE_S = 5.0
+_PATIENCE = 3.0  # times as long as a fit took here
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A booster that a helper has."""
+
+    helper: "Helper"
+
+
+class Helper:
+    """A process that makes single fits.
+
+    Args:
+        side: Runs `candidates.worker`; it has been given the work.
+        work: What the fits have in common.
+    """
+
+    def __init__(self, side: SideProcess, work: Work) -> None:
+        self._side, self._work = side, work
+
+    def grow(self, plan: Plan, fit_idx: int) -> First | None:
+        """Return that it has the booster, with its validation losses; None if it failed."""
+        state = self._ask(plan, fit_idx, None)
+        return None if state is None else (Elsewhere(self), state[0]["losses"])
+
+    def bring(self, plan: Plan, n_kept: Sequence[int], fit_idx: int) -> BoostedFit | None:
+        """Return a fit whose booster it has, of its own of `n_kept`; None if it failed."""
+        state = self._ask(plan, fit_idx, n_kept[fit_idx])
+        if state is None:
+            return None
+        features, n_levels = plan.training.features, self._work.training.n_levels
+        try:
+            fits = fits_of_state(state, "boosting", features, n_fits=1, n_levels=n_levels)
+        except UnfitStateError:
+            return None
+        return fits.fits[0] if isinstance(fits, Boosting) else None
+
+    def end(self) -> None:
+        """End it, whatever it is at."""
+        self._side.close()
+
+    def _ask(self, plan: Plan, fit_idx: int, n_kept: int | None) -> State | None:
+        name = f"{plan.number}.{fit_idx}.{n_kept}"
+        question = {"name": name, "plan": plan.number, "fit": fit_idx, "n_kept": n_kept}
+        return self._side.wait_for(name) if self._side.ask(question) else None
+
+
+@dataclass(frozen=True)
+class _Hand(Generic[T]):
+    """Somebody who makes fits.
+
+    Attributes:
+        todo: Numbers of fits; the same queue may be shared with others.
+        make: Returns a fit, or None if that failed.
+        end: Called when it is waited for no longer.
+    """
+
+    todo: deque[int]
+    make: Callable[[int], T | None]
+    end: Callable[[], None]
+
+    def work(self, found: dict[int, T]) -> None:
+        """Make fits until there are none, or one fails."""
+        with contextlib.suppress(IndexError):  # another may take the last
+            while self.todo:
+                idx = self.todo.popleft()
+                made = self.make(idx)
+                if made is None:
+                    return
+                found[idx] = made
+
+
+class WithHelp(Alone):
+    """The hands of this process and of others.
+
+    Args:
+        helpers: One at the least.
+    """
+
+    def __init__(self, helpers: Sequence[Helper]) -> None:
+        self._helpers = tuple(helpers)
+        self._longest_s = 0.0
+
+    def grow(self, plan: Plan, fit_idx: Sequence[int]) -> list[First]:
+        """Return boosters, of which some are `Elsewhere`, and their validation losses."""
+        todo = deque(fit_idx)
+        hands = [_Hand(todo, partial(helper.grow, plan), helper.end) for helper in self._helpers]
+        found = self._together(todo, lambda idx: one_fit(plan.fit, idx), hands)
+        return [found[idx] for idx in fit_idx]
+
+    def bring(self, plan: Plan, boosters: list[Any], n_kept: list[int]) -> list[BoostedFit]:
+        """Return all fits; each booster is brought to its length where it is."""
+
+        def here(idx: int) -> BoostedFit:
+            booster = boosters[idx]
+            if isinstance(booster, Elsewhere):  # and lost
+                booster, _ = one_fit(plan.fit, idx)
+            return one_fit(plan.bring_to, booster, idx, n_kept[idx])
+
+        def owned(helper: Helper | None) -> deque[int]:
+            of = [own.helper if isinstance(own, Elsewhere) else None for own in boosters]
+            return deque(idx for idx, other in enumerate(of) if other is helper)
+
+        hands = [
+            _Hand(owned(helper), partial(helper.bring, plan, n_kept), helper.end)
+            for helper in self._helpers
+        ]
+        found = self._together(owned(None), here, hands)
+        return [found[idx] for idx in range(len(boosters))]
+
+    def _together(
+        self, todo: deque[int], here: Callable[[int], T], hands: Sequence[_Hand[T]]
+    ) -> dict[int, T]:
+        """Return all fits by their numbers; what others do not bring is made here.
+
+        Args:
+            todo: What is to be done here, or the queue that all share.
+            here: Makes a fit in this process.
+            hands: The others.
+        """
+        wanted = {*todo, *(idx for hand in hands for idx in hand.todo)}
+        found: dict[int, T] = {}
+        own = [todo.popleft()] if todo else []
+        others = [threading.Thread(target=hand.work, args=(found,), daemon=True) for hand in hands]
+        for other in others:
+            other.start()
+        with contextlib.suppress(IndexError):  # another may take the last
+            while own or todo:
+                idx = own.pop() if own else todo.popleft()
+                began_s = time.monotonic()
+                found[idx] = here(idx)
+                self._longest_s = max(self._longest_s, time.monotonic() - began_s)
+        until_s = time.monotonic() + max(_LEAST_PATIENCE_S, _PATIENCE * self._longest_s)
+        for hand, other in zip(hands, others, strict=True):
+            other.join(max(until_s - time.monotonic(), 0.0))
+            if other.is_alive():
+                hand.end()
+                other.join()
+        return found | {idx: here(idx) for idx in sorted(wanted - found.keys())}
+
+
+@contextlib.contextmanager
+def helping(
+    work: Work,
+    *,
+    most_rows: int,
+    max_iterations: int | None,
+    n_processors: int,
+    side: SideProcess | None = None,
+) -> Iterator[Alone]:
+    """Yield the hands that fits of boosting are best made by; helpers end afterwards.
+
+    Args:
+        work: What the fits have in common; without texts.
+        most_rows: That a fit learns from.
+        max_iterations: As for `fit_boosting`.
+        n_processors: That may be used, this process's one included.
+        side: Runs `candidates.worker` and was given nothing yet; or None.
+    """
+    (usual, *_) = plans_of(work.training, work.folds, work.seed, most_rows, max_iterations)
+    n_helpers = min(n_processors, work.folds.n_fits, 1 + _MOST_HELPERS) - 1
+    sides = [] if side is None else [side]
+    try:
+        if usual.is_long or n_helpers < 1:
+            yield Alone()
+            return
+        is_worthwhile = usual.likely_seconds >= _LEAST_S
+        while is_worthwhile and len(sides) < n_helpers:
+            other = SideProcess.begin(WORKER)
+            if other is None:
+                break
+            sides.append(other)
+        given = request(work, {"boosting": most_rows}, max_iterations, is_helper=True)
+        helpers = [Helper(one, work) for one in sides if one.give(*given)]
+        yield WithHelp(helpers) if helpers else Alone()
+    finally:
+        for one in sides:
+            one.close()
