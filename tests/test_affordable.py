@@ -89,7 +89,7 @@ def efforts(monkeypatch):
 
 
 def test_what_the_training_leaves_time_for_is_fitted_after_it(efforts):
-    efforts |= {"logistic": Effort(1.0), "boosting": Effort(50.0, 40)}  # of 40 s, and of 90
+    efforts |= {"logistic": Effort(1.0), "boosting": Effort(50.0, 400)}  # of 40 s, and of 90
     observer = Listening()
     trained = train(observer)
     assert candidates(trained)[:3] == ["majority", "logistic", "boosting"]
@@ -172,6 +172,41 @@ def test_the_cheapest_come_first_and_boosting_may_take_what_is_left():
     efforts = {"logistic": Effort(2.0), "boosting": Effort(1.0, 100)}
     assert _within(6.25, efforts) == LeftOut(max_iterations=300)
     assert _within(2.5, efforts) == LeftOut(("logistic",), "train.time", 200)
+
+
+def test_what_is_preferred_comes_before_the_others_and_is_never_left_out():
+    efforts = {"logistic": Effort(1.0), "boosting": Effort(4.0, 100)}
+    assert _within(6.25, efforts, ["boosting"]) == LeftOut(max_iterations=100)
+    assert _within(6.0, efforts, ["boosting"]) == LeftOut(("logistic",), "train.time", 120)
+    assert _within(4.0, efforts, ["boosting"]) == LeftOut(("logistic",), "train.time", 80)
+    assert _within(0.1, efforts, ["boosting"]) == LeftOut(("logistic",), "train.time", 50)
+
+
+@pytest.mark.parametrize("least_s", [0.0, 1000.0])
+def test_preferred_boosting_ends_within_the_time_too(efforts, monkeypatch, least_s):
+    monkeypatch.setattr(assay.affordable, "_LEAST_LEFT_S", least_s)
+    monkeypatch.setattr(assay.affordable, "_LEAST_AFTER_S", 1000.0)
+    efforts |= {"logistic": Effort(1000.0), "boosting": Effort(15.0, 2)}
+    trained = train(Listening(), **{"model.prefer": "boosting"})
+    assert sorted(told(trained)) == [
+        "candidates: boosting ended after 4 iterations, to stay within 100s [train.time]",
+        "candidates: logistic not compared, to stay within 100s [train.time]",
+    ]
+
+
+def test_what_is_measured_for_the_preferred_is_not_measured_again(efforts, monkeypatch):
+    monkeypatch.setattr(assay.affordable, "_LEAST_LEFT_S", 1000.0)
+    efforts |= {"logistic": Effort(1.0), "boosting": Effort(1.0, 400)}
+    trained = train(Listening(), **{"model.prefer": "boosting"})
+    assert candidates(trained)[:3] == ["majority", "logistic", "boosting"]
+
+
+def test_memory_that_does_not_suffice_after_the_training_is_told(efforts, monkeypatch):
+    efforts |= {"logistic": Effort(0.1), "boosting": Effort(50.0, 40)}
+    fits = iter([True, False])
+    monkeypatch.setattr(assay.affordable.Affordable, "_fits_into_memory", lambda *_: next(fits))
+    trained = train(Listening(), **{"train.memory": "40G"})
+    assert told(trained) == ["candidates: boosting not compared, to stay within 40G [train.memory]"]
 
 
 def test_an_effort_of_no_time_allows_any_number_of_iterations():

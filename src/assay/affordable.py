@@ -6,7 +6,7 @@ before its deadline; what had been left out to make room for it may then be fitt
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assay.candidates import NAMES, Effort, Rival, measure_efforts
 from assay.candidates.boosting import Boosting
@@ -24,6 +24,7 @@ from assay.training.setup import Setup
 _SHARE = 0.4  # of the time left, that simpler models may take beside the networks
 _LEAST_LEFT_S = 12.0  # below, to load what fits them and to measure takes too much
 _LEAST_AFTER_S = 5.0  # the same once the networks are trained
+_LEAST_PART = 0.5  # of the iterations counted, that boosting gets if it is preferred
 _LEAST_S = 1e-3  # that a model takes, whatever was measured
 
 
@@ -59,7 +60,6 @@ class Affordable:
         self._ledger = ledger
         self._efforts: dict[str, Effort] = {}
         self._left_out = LeftOut()
-        self._max_iterations: int | None = None
 
     def before_training(self, setup: Setup) -> Chosen:
         """Return the models to fit beside the networks.
@@ -81,7 +81,7 @@ class Affordable:
             others.remove("boosting")
         left_out = self._decisions.recall("candidates", LeftOut)
         if left_out is None:
-            left_out = self._decisions.keep("candidates", self._within_budgets(setup, others))
+            left_out = self._decisions.keep("candidates", self._within_budgets(setup, others, kept))
         kept += [name for name in others if name not in left_out.names]
         return self._chosen(left_out, kept)
 
@@ -117,11 +117,10 @@ class Affordable:
                 why=f"to stay within {budget}",
                 undo=option,
             )
-        most = self._max_iterations
         for fits in (rival.fits for rival in rivals):
-            if most is not None and isinstance(fits, Boosting) and max(fits.n_iterations) >= most:
+            if isinstance(fits, Boosting) and fits.ended_after is not None:
                 self._ledger.add(
-                    f"boosting ended after {most} iterations",
+                    f"boosting ended after {fits.ended_after} iterations",
                     where="candidates",
                     why=f"to stay within {train.time}",
                     undo="train.time",
@@ -129,35 +128,48 @@ class Affordable:
 
     def _chosen(self, left_out: LeftOut, kept: Sequence[str]) -> Chosen:
         self._left_out = left_out
-        if "boosting" in kept:
-            self._max_iterations = left_out.max_iterations
         return Chosen(tuple(name for name in NAMES if name in kept), left_out.max_iterations)
 
-    def _within_budgets(self, setup: Setup, names: Sequence[CandidateName]) -> LeftOut:
-        """Return which of the models do not fit into the budgets."""
+    def _within_budgets(
+        self, setup: Setup, names: Sequence[CandidateName], preferred: Sequence[CandidateName]
+    ) -> LeftOut:
+        """Return which of the models do not fit into the budgets.
+
+        Args:
+            setup: As it would be trained.
+            names: That may be left out.
+            preferred: That are fitted in any case, and take time and memory from the others.
+        """
+        time, left_out = self._time, LeftOut()
         if not self._fits_into_memory(setup):
-            return LeftOut(tuple(names), "train.memory")
-        if self._time is None or not names:
-            return LeftOut()
-        whole_s = self._time.left_s
-        if whole_s < _LEAST_LEFT_S:
-            return LeftOut(tuple(names), "train.time")
-        efforts = self._measured(setup, self._time, names)
-        return _within(_SHARE * whole_s, efforts)
+            left_out = LeftOut(tuple(names), "train.memory")
+        elif time is not None and time.left_s < _LEAST_LEFT_S:
+            left_out = LeftOut(tuple(names), "train.time")
+        measured = [*preferred, *(name for name in names if name not in left_out.names)]
+        if time is None or not measured:
+            return left_out
+        whole_s = time.left_s
+        found = _within(_SHARE * whole_s, self._measured(setup, time, measured), preferred)
+        if not left_out.names:
+            return found
+        return replace(left_out, max_iterations=found.max_iterations)
 
     def _within_rest(
         self, setup: Setup, time: TimeBudget, before: LeftOut, left_s: float
     ) -> LeftOut:
-        """Return which of the models left out still do not fit into the time."""
-        if left_s < _LEAST_AFTER_S or not self._fits_into_memory(setup):
+        """Return which of the models left out still do not fit."""
+        if left_s < _LEAST_AFTER_S:
             return before
+        if not self._fits_into_memory(setup):
+            return replace(before, option="train.memory")
         end_s = time.clock() + left_s
         efforts = self._measured(setup, time, before.names)
         return _within(end_s - time.clock(), efforts)
 
     def _measured(self, setup: Setup, time: TimeBudget, names: Sequence[str]) -> dict[str, Effort]:
-        if not self._efforts:
-            self._efforts = measure_efforts(setup, self._recipe, time.clock, names=tuple(names))
+        missing = tuple(name for name in names if name not in self._efforts)
+        if missing:
+            self._efforts |= measure_efforts(setup, self._recipe, time.clock, names=missing)
         return {name: self._efforts[name] for name in names}
 
     def _fits_into_memory(self, setup: Setup) -> bool:
@@ -167,7 +179,7 @@ class Affordable:
         return resident_bytes() + CandidateNeeds.of(setup.samples).fitting_bytes() <= budget
 
 
-def _within(left_s: float, efforts: dict[str, Effort]) -> LeftOut:
+def _within(left_s: float, efforts: dict[str, Effort], preferred: Sequence[str] = ()) -> LeftOut:
     """Return what does not fit into some time, the cheapest being fitted first.
 
     Boosting, which may go on for longer than was counted, may take all that is left then.
@@ -175,16 +187,18 @@ def _within(left_s: float, efforts: dict[str, Effort]) -> LeftOut:
     Args:
         left_s: Seconds for all of them.
         efforts: What each takes.
+        preferred: What is fitted before the others, however little time there is.
     """
     needed_s = {name: SLACK * max(own.seconds, _LEAST_S) for name, own in efforts.items()}
     left_out = list[str]()
-    for name in sorted(needed_s, key=lambda name: needed_s[name]):
-        if needed_s[name] > left_s:
-            left_out.append(name)
-        else:
+    for name in sorted(needed_s, key=lambda name: (name not in preferred, needed_s[name])):
+        if needed_s[name] <= left_s or name in preferred:
             left_s -= needed_s[name]
+        else:
+            left_out.append(name)
     option = "train.time" if left_out else ""
     if "boosting" not in efforts or "boosting" in left_out:
         return LeftOut(tuple(left_out), option)
-    share = 1.0 + left_s / needed_s["boosting"]
-    return LeftOut(tuple(left_out), option, int(share * efforts["boosting"].n_iterations))
+    share = max(1.0 + left_s / needed_s["boosting"], _LEAST_PART)
+    n_iterations = int(share * efforts["boosting"].n_iterations)
+    return LeftOut(tuple(left_out), option, max(n_iterations, 1))

@@ -141,12 +141,8 @@ def _fit_rivals(
         observer.on_stage(_FITTING)
     elif not setup.samples.split.validation.any():
         return lambda: ()
-    is_apt, n_processors = not setup.samples.encoder.text, 1  # other processes know no texts
-    if not _trains_on_one_thread(setup, recipe):  # it would take a processor from the networks
-        has_budget = bool(recipe.train.time) or recipe.train.memory_bytes is not None
-        n_processors = 1 if has_budget or not is_apt else torch.get_num_threads()
-        is_apt = n_processors > 1
-    if side is not None and not (names and is_apt):
+    n_processors = _sharing_processors(setup, recipe)
+    if side is not None and not (names and n_processors):
         side.close()
         side = None
     begun = begin_rivals(
@@ -157,7 +153,7 @@ def _fit_rivals(
         max_iterations=chosen.max_iterations,
         keeper=folder,
         side=side,
-        n_processors=n_processors,
+        n_processors=max(n_processors, 1),
     )
     if begun.side is None:
         rivals = begun.finish()
@@ -201,6 +197,22 @@ def _with_late(
         rivals = (majority, *sorted([*early, *late], key=lambda rival: NAMES.index(rival.name)))
     limits.candidates.tell(rivals)
     return rivals
+
+
+def _sharing_processors(setup: Setup, recipe: Recipe) -> int:
+    """Return by how many processors fits may be shared before the networks are trained.
+
+    Returns:
+        1 where another process makes all of them meanwhile, for the networks train on one
+        thread; 0 where no other process can be of use.
+    """
+    if setup.samples.encoder.text:  # which other processes do not know
+        return 0
+    if _trains_on_one_thread(setup, recipe):
+        return 1
+    has_budget = bool(recipe.train.time) or recipe.train.memory_bytes is not None
+    n_threads = torch.get_num_threads()
+    return n_threads if n_threads > 1 and not has_budget else 0
 
 
 def _trains_on_one_thread(setup: Setup, recipe: Recipe) -> bool:

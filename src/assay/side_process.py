@@ -101,9 +101,11 @@ class SideProcess:
         work = b"".join(packed(arrays, document))
         talk = threading.Thread(target=self._converse, args=(work,), daemon=True)
         self._given_s = time.monotonic()
+        self._writing.acquire()  # nothing may be asked before the work is sent
         try:
             talk.start()
         except (RuntimeError, MemoryError):
+            self._writing.release()
             return False
         self._talk = talk
         return True
@@ -198,13 +200,16 @@ class SideProcess:
         """Write the work and read all pieces; runs in a thread, for both may take a while."""
         _outlive_broken_pipes()
         try:
-            with self._writing:
+            try:
                 _send(self._sink, work)
+            finally:
+                self._writing.release()
             while (piece := _receive(self._source)) is not None:
                 self._pieces.put(piece)
         except (OSError, ValueError, MemoryError):
             pass  # it has ended, or is being closed
-        self._pieces.put(None)
+        finally:
+            self._pieces.put(None)
         self.process.wait()  # or what has ended would be listed until `close`
 
 

@@ -105,7 +105,7 @@ def test_bolder_trees_may_take_as_long_as_the_usual_ones_would(make, monkeypatch
     assert usual.max_iterations == 100
     n_columns = usual.training.features.n_columns
     ratio = tree_seconds(bolder, 80, n_columns) / tree_seconds(larger.growth, 80, n_columns)
-    assert larger.max_iterations == int(100 * ratio) < 100
+    assert larger.max_iterations == int(100 * ratio * 2 / 4) < 100  # one of three fits tries it
 
 
 @pytest.mark.parametrize(("least", "is_side_by_side"), [(10**9, False), (1, True)])

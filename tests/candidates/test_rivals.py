@@ -14,10 +14,12 @@ from assay.candidates import (
     blend,
     boosting,
     fit_rivals,
+    fitting,
     growth,
     logistic,
     measure_efforts,
 )
+from assay.candidates.work import Work
 from assay.encode.arrays import Arrays
 from assay.errors import InternalError
 from assay.ledger import Ledger
@@ -169,13 +171,45 @@ def test_a_part_of_many_rows_is_told(make, monkeypatch):
     assert found[2].fits.fits[0].n_rows == 50
 
 
-def test_efforts_are_told_for_each_name(make):
+class Slow:
+    """A clock that fits put forward: a second each, and so much for each iteration."""
+
+    def __init__(self, monkeypatch, iteration_s, n_kept=None):
+        self.now_s, self.asked = 0.0, []
+
+        def fit(work, name, *, most_rows, max_iterations):
+            self.asked.append(max_iterations)
+            n_run = max_iterations if n_kept is None else min(max_iterations, n_kept + 15)
+            self.now_s += 1.0 + (n_run - 1) * iteration_s if name == "boosting" else 1.0
+            fits = boosting.BoostedFit(None, np.ones(2, dtype=bool), 80)
+            found = boosting.Boosting(None, (fits,))
+            kept = min(max_iterations, n_kept or max_iterations)
+            monkeypatch.setattr(boosting.Boosting, "n_iterations", [kept])
+            return found
+
+        monkeypatch.setattr(Work, "fit", fit)
+
+    def __call__(self):
+        return self.now_s
+
+
+def test_efforts_are_told_for_each_name(make, monkeypatch):
     setup, recipe = make()
-    ticks = iter(np.arange(1000.0))
-    found = measure_efforts(setup, recipe, lambda: float(next(ticks)))
+    clock = Slow(monkeypatch, 0.25)
+    found = measure_efforts(setup, recipe, clock)
     assert list(found) == list(NAMES)
     assert found["logistic"] == Effort(3.0)  # one second for each of three fits
-    assert found["boosting"] == Effort(3.0, 60)
+    assert found["boosting"] == Effort(3 * (1.0 + 60 * 0.25), 60)
+    assert clock.asked == [1, 1, 9]
+
+
+def test_fits_that_take_no_time_are_measured_by_more_iterations(make, monkeypatch):
+    monkeypatch.setattr(fitting, "_TELLING_S", 10.0)
+    setup, recipe = make()
+    clock = Slow(monkeypatch, 0.125, n_kept=21)
+    found = measure_efforts(setup, recipe, clock, names=("boosting",))
+    assert clock.asked == [1, 9, 41]  # it ends by itself after 36
+    assert found["boosting"].seconds == pytest.approx(3 * (1.0 + 60 * 0.125), rel=0.05)
 
 
 def test_the_majority_is_no_part_of_a_graph(make):

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.sparse
+import torch
 
 import assay
 from assay import estimator, side_process
@@ -296,14 +297,30 @@ def test_fits_are_at_hand_when_all_have_come(make, rng):
     assert not begun.is_at_hand()
 
 
-def test_texts_and_steps_of_many_threads_are_fitted_here(rng, beside, monkeypatch):
+def test_texts_are_fitted_here(rng, beside):
     table = plain_table(rng).with_columns(
         text=pl.Series([f"a thing number {idx} of many words" for idx in range(120)])
     )
     model_bytes(table, **BRIEF, **{"kinds.text": "text"})
-    wide = {**BRIEF, "model.hidden": [2048], "train.epochs": 1}
-    with_help = model_bytes(table.drop("text"), **wide)
-    assert len(beside) == 2
-    monkeypatch.setattr(estimator, "_LOADED", {"torch"})
-    assert model_bytes(table.drop("text"), **wide) == with_help
-    assert len(beside) == 2
+    assert len(beside) == 1
+
+
+def test_fits_are_shared_before_steps_of_many_threads(rng, beside, monkeypatch):
+    table, wide = plain_table(rng), {**BRIEF, "model.hidden": [2048], "train.epochs": 1}
+    given, give = [], SideProcess.give
+
+    def noting(self, arrays, document):
+        given.append(document["is_helper"])
+        return give(self, arrays, document)
+
+    monkeypatch.setattr(SideProcess, "give", noting)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with_help = model_bytes(table, **wide)
+        assert given == [True]
+        monkeypatch.setattr(estimator, "_LOADED", {"torch"})
+        assert model_bytes(table, **wide) == with_help
+    finally:
+        torch.set_num_threads(before)
+    assert len(beside) == 1

@@ -8,7 +8,7 @@ that the rows it is judged by have no part in the choice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -84,11 +84,16 @@ class Boosting:
     Args:
         features: What they see.
         fits: M of them.
+        ended_after: Iterations after which a fit that still gained was ended for
+            `max_iterations`; None where none was.
     """
 
-    def __init__(self, features: Features, fits: tuple[BoostedFit, ...]) -> None:
+    def __init__(
+        self, features: Features, fits: tuple[BoostedFit, ...], ended_after: int | None = None
+    ) -> None:
         self._features = features
         self.fits = fits
+        self.ended_after = ended_after
 
     @property
     def n_iterations(self) -> list[int]:
@@ -131,7 +136,7 @@ def fit_boosting(
     seed: int,
     most_rows: int,
     max_iterations: int | None = None,
-    hands: "Alone | None" = None,
+    hands: "Hands | None" = None,
 ) -> Boosting:
     """Fit boosted trees on every fold.
 
@@ -154,7 +159,8 @@ def fit_boosting(
     n_kept = choose_iterations([curve for _, curve in first], folds.repeat)
     n_kept = np.where(n_kept < 0, plan.n_blind, n_kept)
     fits = hands.bring(plan, [booster for booster, _ in first], n_kept.tolist())
-    return Boosting(training.features, tuple(fits))
+    is_ended = plan.is_short and any(len(curve) > plan.max_iterations for _, curve in first)
+    return Boosting(training.features, tuple(fits), plan.max_iterations if is_ended else None)
 
 
 def plans_of(
@@ -169,12 +175,18 @@ def plans_of(
     own = growth_of(n_rows, folds.n_classes)
     own_seed = int(np.random.default_rng([seed, _SEED]).integers(2**31))
     tree_s, plans = tree_seconds(own, n_rows, n_columns), list[Plan]()
+    n_trying = min(own.n_trying, folds.n_fits)
     for number, growth in enumerate((own, *own.steps())):
-        allowed = n_iterations(growth, training, folds, most_rows)
-        if max_iterations is not None:  # larger trees may take as long, not be as many
-            share = tree_s / tree_seconds(growth, n_rows, n_columns)
-            allowed = min(allowed, max(int(share * max_iterations), 1))
-        plans.append(Plan(number, growth, training, folds, own_seed, most_rows, allowed))
+        most = allowed = n_iterations(growth, training, folds, most_rows)
+        if max_iterations is not None:
+            share = 1.0
+            if number:  # larger trees may take as long, with what trying them takes, not be as many
+                share = tree_s / tree_seconds(growth, n_rows, n_columns)
+                share *= (folds.n_fits - n_trying) / (folds.n_fits + n_trying)
+            most = min(allowed, max(int(share * max_iterations), 1))
+        plans.append(
+            Plan(number, growth, training, folds, own_seed, most_rows, most, most < allowed)
+        )
     return plans
 
 
@@ -212,7 +224,7 @@ def _by_iteration(curves: list[np.ndarray]) -> np.ndarray:
     return losses
 
 
-def _choose_plan(plans: list["Plan"], n_fits: int, hands: "Alone") -> tuple["Plan", list[First]]:
+def _choose_plan(plans: list["Plan"], n_fits: int, hands: "Hands") -> tuple["Plan", list[First]]:
     """Take the next plan as long as that helps and boosting goes on for long.
 
     The rows that choose are among those that judge: one of three plans by the losses of
@@ -237,21 +249,31 @@ def _choose_plan(plans: list["Plan"], n_fits: int, hands: "Alone") -> tuple["Pla
     return chosen, fits
 
 
-def _try(plan: "Plan", n_fits: int, hands: "Alone") -> tuple["Plan", list[First], np.ndarray]:
+def _try(plan: "Plan", n_fits: int, hands: "Hands") -> tuple["Plan", list[First], np.ndarray]:
     """Return the first fits of a plan and their mean loss after each iteration."""
     fits = hands.grow(plan, range(n_fits))
     return plan, fits, _by_iteration([curve for _, curve in fits]).mean(axis=1)
+
+
+class Hands(Protocol):
+    """Whoever makes fits."""
+
+    def grow(self, plan: "Plan", fit_idx: Sequence[int]) -> list[First]:
+        """Return grown boosters and their validation losses, for each of some fits."""
+
+    def bring(self, plan: "Plan", boosters: list[Any], n_kept: list[int]) -> list[BoostedFit]:
+        """Return all fits, brought to their numbers of iterations."""
 
 
 class Alone:
     """The hands of this process, which make all fits."""
 
     def grow(self, plan: "Plan", fit_idx: Sequence[int]) -> list[First]:
-        """Return grown boosters and their validation losses, for each of some fits."""
+        """Return boosters and losses, made side by side where that saves time."""
         return over_fits(lambda idx: plan.fit(fit_idx[idx]), len(fit_idx), is_long=plan.is_long)
 
     def bring(self, plan: "Plan", boosters: list[Any], n_kept: list[int]) -> list[BoostedFit]:
-        """Return all fits, brought to their numbers of iterations."""
+        """Return all fits, made likewise."""
         return over_fits(
             lambda idx: plan.bring_to(boosters[idx], idx, n_kept[idx]),
             len(boosters),
@@ -271,6 +293,7 @@ class Plan:
         seed: Of the columns that a split may choose from.
         most_rows: Each fit learns from a random part of more.
         max_iterations: Of each fit, at the most.
+        is_short: Whether these are fewer than the size of the table allows.
     """
 
     number: int
@@ -280,6 +303,7 @@ class Plan:
     seed: int
     most_rows: int
     max_iterations: int
+    is_short: bool
 
     @property
     def n_blind(self) -> int:

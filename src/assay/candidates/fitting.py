@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.candidates.boosting import Alone, Boosting
+from assay.candidates.boosting import Alone, Boosting, Hands
 from assay.candidates.folds import Folds
 from assay.candidates.growth import growth_of, n_iterations
-from assay.candidates.helpers import helping
 from assay.candidates.kept import state_of_fits
 from assay.candidates.rivals import Fits, Majority, Rival
+from assay.candidates.shared import helping
 from assay.candidates.threads import load_learners
 from assay.candidates.work import Work
 from assay.candidates.worker import request
@@ -168,10 +168,12 @@ class Begun:
                 give_back()  # what the fits' threads used stays with them otherwise
         return tuple(rivals)
 
-    def _hands(self, work: Work) -> AbstractContextManager[Alone]:
+    def _hands(self, work: Work) -> AbstractContextManager[Hands]:
         """Return who makes the fits of boosting, for as long as they are made."""
         is_kept = self.keeper is not None and self.keeper.read("boosting") is not None
         if "boosting" not in self.most_rows or is_kept or self.n_processors == 1:
+            if self.helper is not None:
+                self.helper.close()
             return nullcontext(Alone())
         return helping(
             work,
@@ -181,7 +183,7 @@ class Begun:
             side=self.helper,
         )
 
-    def _fits(self, work: Work, name: str, hands: Alone) -> Fits:
+    def _fits(self, work: Work, name: str, hands: Hands) -> Fits:
         """Return the fits of an earlier attempt, of the other process, or of this one."""
         keeper = self.keeper
         state = None if keeper is None else keeper.read(name)
@@ -235,10 +237,10 @@ def measure_efforts(
         fit_s, n_counted = _seconds(work, name, few, 1, clock), 1
         if name == "boosting":
             growth = growth_of(most, folds.n_classes)
-            n_fits += growth.n_trying if growth.bolder else 0
             allowed = n_iterations(growth, work.training, folds, most)
             n_counted = min(allowed, _WORTHWHILE_ITERATIONS)
-            fit_s += n_counted * _iteration_seconds(work, few, fit_s, growth.patience, clock)
+            patience = growth_of(few, folds.n_classes).patience
+            fit_s += n_counted * _iteration_seconds(work, few, fit_s, patience, clock)
         efforts[name] = Effort(fit_s * n_fits * most / few, n_counted)
     return efforts
 

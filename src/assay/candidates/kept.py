@@ -30,7 +30,10 @@ def state_of_fits(name: str, fits: Fits) -> State:
     arrays = {
         f"{idx}.{key}": array for idx, own in enumerate(of_fits) for key, array in own.items()
     }
-    return arrays, {"n_fits": len(of_fits)}
+    document = {"n_fits": len(of_fits)}
+    if isinstance(fits, Boosting) and fits.ended_after is not None:
+        document["ended_after"] = fits.ended_after
+    return arrays, document
 
 
 def fits_of_state(
@@ -56,7 +59,8 @@ def fits_of_state(
         if name == "logistic":
             fits = tuple(_logistic_fit(own) for own in of_fits)
             return Logistic(features, HotLevels.of(n_levels), fits)
-        return Boosting(features, tuple(_boosted_fit(own, features) for own in of_fits))
+        boosted = tuple(_boosted_fit(own, features) for own in of_fits)
+        return Boosting(features, boosted, document.get("ended_after"))
     except _MALFORMED as error:
         raise UnfitStateError(
             f"what was kept of {name} does not fit this training ({error})",

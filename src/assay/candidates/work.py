@@ -54,7 +54,7 @@ class Work:
         *,
         most_rows: int,
         max_iterations: int | None,
-        hands: boosting.Alone | None = None,
+        hands: boosting.Hands | None = None,
     ) -> Fits:
         """Fit a model on every fold; see `fit_boosting`."""
         training, folds = self.training, self.folds

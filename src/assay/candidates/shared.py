@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from assay.candidates.boosting import Alone, BoostedFit, Boosting, First, Plan, plans_of
+import numpy as np
+
+from assay.candidates.boosting import Alone, BoostedFit, Boosting, First, Hands, Plan, plans_of
 from assay.candidates.kept import fits_of_state
 from assay.candidates.threads import one_fit
 from assay.candidates.work import Work
@@ -52,7 +54,10 @@ class Helper:
     def grow(self, plan: Plan, fit_idx: int) -> First | None:
         """Return that it has the booster, with its validation losses; None if it failed."""
         state = self._ask(plan, fit_idx, None)
-        return None if state is None else (Elsewhere(self), state[0]["losses"])
+        losses = None if state is None else state[0].get("losses")
+        if losses is None or losses.ndim != 1 or losses.dtype != np.float64:
+            return None
+        return Elsewhere(self), losses
 
     def bring(self, plan: Plan, n_kept: Sequence[int], fit_idx: int) -> BoostedFit | None:
         """Return a fit whose booster it has, of its own of `n_kept`; None if it failed."""
@@ -92,16 +97,14 @@ class _Hand(Generic[T]):
 
     def work(self, found: dict[int, T]) -> None:
         """Make fits until there are none, or one fails."""
-        with contextlib.suppress(IndexError):  # another may take the last
-            while self.todo:
-                idx = self.todo.popleft()
-                made = self.make(idx)
-                if made is None:
-                    return
-                found[idx] = made
+        while (idx := _next(self.todo)) is not None:
+            made = self.make(idx)
+            if made is None:
+                return
+            found[idx] = made
 
 
-class WithHelp(Alone):
+class WithHelp:
     """The hands of this process and of others.
 
     Args:
@@ -151,23 +154,33 @@ class WithHelp(Alone):
         """
         wanted = {*todo, *(idx for hand in hands for idx in hand.todo)}
         found: dict[int, T] = {}
-        own = [todo.popleft()] if todo else []
-        others = [threading.Thread(target=hand.work, args=(found,), daemon=True) for hand in hands]
-        for other in others:
-            other.start()
-        with contextlib.suppress(IndexError):  # another may take the last
-            while own or todo:
-                idx = own.pop() if own else todo.popleft()
-                began_s = time.monotonic()
-                found[idx] = here(idx)
-                self._longest_s = max(self._longest_s, time.monotonic() - began_s)
+        idx = _next(todo)  # this process is never left without any
+        others = []
+        for hand in hands:
+            other = threading.Thread(target=hand.work, args=(found,), daemon=True)
+            with contextlib.suppress(RuntimeError, MemoryError):  # it cannot be started
+                other.start()
+                others.append((hand, other))
+        while idx is not None:
+            began_s = time.monotonic()
+            found[idx] = here(idx)
+            self._longest_s = max(self._longest_s, time.monotonic() - began_s)
+            idx = _next(todo)
         until_s = time.monotonic() + max(_LEAST_PATIENCE_S, _PATIENCE * self._longest_s)
-        for hand, other in zip(hands, others, strict=True):
+        for hand, other in others:
             other.join(max(until_s - time.monotonic(), 0.0))
             if other.is_alive():
                 hand.end()
                 other.join()
         return found | {idx: here(idx) for idx in sorted(wanted - found.keys())}
+
+
+def _next(todo: deque[int]) -> int | None:
+    """Take the next number; None where there is none, or another took the last."""
+    try:
+        return todo.popleft()
+    except IndexError:
+        return None
 
 
 @contextlib.contextmanager
@@ -178,7 +191,7 @@ def helping(
     max_iterations: int | None,
     n_processors: int,
     side: SideProcess | None = None,
-) -> Iterator[Alone]:
+) -> Iterator[Hands]:
     """Yield the hands that fits of boosting are best made by; helpers end afterwards.
 
     Args:
@@ -193,6 +206,7 @@ def helping(
     sides = [] if side is None else [side]
     try:
         if usual.is_long or n_helpers < 1:
+            _end(sides)
             yield Alone()
             return
         is_worthwhile = usual.likely_seconds >= _LEAST_S
@@ -205,5 +219,11 @@ def helping(
         helpers = [Helper(one, work) for one in sides if one.give(*given)]
         yield WithHelp(helpers) if helpers else Alone()
     finally:
-        for one in sides:
-            one.close()
+        _end(sides)
+
+
+def _end(sides: Sequence[SideProcess]) -> None:
+    for one in sides:  # all at once, or who interrupts this would leave some
+        one.process.kill()
+    for one in sides:
+        one.close()

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from assay import side_process
-from assay.candidates import begin_rivals, boosting, fit_rivals, helpers
+from assay.candidates import begin_rivals, boosting, fit_rivals, shared
 from assay.candidates.boosting import Alone
 from assay.candidates.folds import Folds
-from assay.candidates.helpers import WORKER, Helper, WithHelp, _Hand, helping
 from assay.candidates.kept import state_of_fits
+from assay.candidates.shared import WORKER, Helper, WithHelp, _Hand, helping
 from assay.candidates.work import Work
 from assay.ledger import Ledger
 from assay.side_process import SideProcess
@@ -53,7 +53,7 @@ def sides(monkeypatch):
 
 
 @pytest.fixture
-def shared(make, sides, monkeypatch):
+def fit_shared(make, sides, monkeypatch):
     """Fit boosting with a helper, which has one fit before this process makes any.
 
     Returns:
@@ -65,7 +65,7 @@ def shared(make, sides, monkeypatch):
         options = {"names": ("boosting",), "max_iterations": FEW}
         expected = fit_rivals(setup, recipe, Ledger(), **options)
         side = SideProcess.begin(WORKER)
-        made_here, grown, own_fit, own_grow = [], [], helpers.one_fit, Helper.grow
+        made_here, grown, own_fit, own_grow = [], [], shared.one_fit, Helper.grow
 
         def late(*args):
             until_s = time.monotonic() + GIVEN_UP_S
@@ -78,7 +78,7 @@ def shared(make, sides, monkeypatch):
             grown.append(own_grow(self, *args))
             return grown[-1]
 
-        monkeypatch.setattr(helpers, "one_fit", late)
+        monkeypatch.setattr(shared, "one_fit", late)
         monkeypatch.setattr(Helper, "grow", grow)
         begun = begin_rivals(setup, recipe, Ledger(), side=side, n_processors=2, **options)
         found = begun.finish()
@@ -89,10 +89,10 @@ def shared(make, sides, monkeypatch):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_fits_shared_with_a_helper_are_the_fits(shared, monkeypatch, n_classes):
+def test_fits_shared_with_a_helper_are_the_fits(fit_shared, monkeypatch, n_classes):
     brought, bring = [], Helper.bring
     monkeypatch.setattr(Helper, "bring", lambda *args: brought.append(bring(*args)) or brought[-1])
-    found, expected = shared(n_classes)
+    found, expected = fit_shared(n_classes)
     assert brought
     assert None not in brought
     assert found == expected
@@ -105,14 +105,14 @@ def kill(helper, *_):
 
 @pytest.mark.attack
 @pytest.mark.parametrize("when", ["grow", "bring"])
-def test_what_a_dead_helper_had_is_made_here(shared, monkeypatch, when):
+def test_what_a_dead_helper_had_is_made_here(fit_shared, monkeypatch, when):
     monkeypatch.setattr(Helper, when, kill)
-    found, expected = shared()
+    found, expected = fit_shared()
     assert found == expected
 
 
 @pytest.mark.attack
-def test_what_a_helper_spoils_is_made_here(shared, monkeypatch):
+def test_what_a_helper_spoils_is_made_here(fit_shared, monkeypatch):
     own = Helper._ask
 
     def spoilt(self, plan, fit_idx, n_kept):
@@ -120,15 +120,70 @@ def test_what_a_helper_spoils_is_made_here(shared, monkeypatch):
         return state if n_kept is None or state is None else ({}, {"n_fits": 1})
 
     monkeypatch.setattr(Helper, "_ask", spoilt)
-    found, expected = shared()
+    found, expected = fit_shared()
     assert found == expected
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("losses", [None, np.zeros((2, 2)), np.zeros(2, dtype=np.int8)])
+def test_losses_that_are_none_are_not_taken(fit_shared, monkeypatch, losses):
+    own = Helper._ask
+
+    def spoilt(self, plan, fit_idx, n_kept):
+        state = own(self, plan, fit_idx, n_kept)
+        return state if n_kept is not None else ({} if losses is None else {"losses": losses}, {})
+
+    monkeypatch.setattr(Helper, "_ask", spoilt)
+    found, expected = fit_shared()
+    assert found == expected
+
+
+@pytest.mark.attack
+def test_a_thread_that_cannot_start_is_done_without(monkeypatch):
+    def fail(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(shared.threading.Thread, "start", fail)
+    found = WithHelp([])._together(
+        deque(range(3)), lambda idx: -idx, [_Hand(deque([3]), int, lambda: None)]
+    )
+    assert found == {0: 0, 1: -1, 2: -2, 3: -3}
+
+
+def test_an_error_of_a_fit_is_not_taken_for_the_end():
+    def fail(idx):
+        raise IndexError(f"fit {idx}")
+
+    with pytest.raises(IndexError, match="fit 0"):
+        WithHelp([])._together(deque(range(3)), fail, [])
+
+
+def test_a_process_of_no_use_is_ended_at_once(make, sides):
+    setup, recipe = make(table(2))
+    side = SideProcess.begin(WORKER)
+    begun = begin_rivals(setup, recipe, Ledger(), names=("logistic",), side=side, n_processors=2)
+    begun.finish()
+    assert side.process.poll() is not None
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_helpers_end_where_fitting_is_ended(make, sides, monkeypatch, error):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(boosting.Plan, "fit", fail)
+    setup, recipe = make(table(2))
+    begun = begin_rivals(setup, recipe, Ledger(), side=SideProcess.begin(WORKER), n_processors=2)
+    with pytest.raises(error):
+        begun.finish()
+    assert len(sides) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGSTOP")
 @pytest.mark.attack
-def test_a_helper_that_hangs_is_not_waited_for_long(shared, monkeypatch):
-    monkeypatch.setattr(helpers, "_LEAST_PATIENCE_S", 0.1)
-    monkeypatch.setattr(helpers, "_PATIENCE", 0.0)
+def test_a_helper_that_hangs_is_not_waited_for_long(fit_shared, monkeypatch):
+    monkeypatch.setattr(shared, "_LEAST_PATIENCE_S", 0.1)
+    monkeypatch.setattr(shared, "_PATIENCE", 0.0)
     own = Helper.bring
 
     def hang(self, *args):
@@ -136,7 +191,7 @@ def test_a_helper_that_hangs_is_not_waited_for_long(shared, monkeypatch):
         return own(self, *args)
 
     monkeypatch.setattr(Helper, "bring", hang)
-    found, expected = shared()
+    found, expected = fit_shared()
     assert found == expected
 
 
@@ -162,6 +217,7 @@ def test_fits_of_long_loops_are_left_to_threads(make, sides, monkeypatch):
     monkeypatch.setattr(boosting, "_LONG_CELLS", 1)
     with helping_for(make, n_processors=4, side=SideProcess.begin(WORKER)) as hands:
         assert type(hands) is Alone
+        assert sides[0].process.poll() is not None
     assert len(sides) == 1
 
 
