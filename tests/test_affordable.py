@@ -1,5 +1,6 @@
 """Simpler models within budgets: before the training, after it, and told where left out."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +29,6 @@ OPTIONS = {
 FITTING = "fitting simpler models"
 
 
-class Ticking:
-    """A clock that goes on a little whenever it is asked."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        self.now_s += 0.01
-        return self.now_s
-
-
 class KilledError(Exception):
     """Stands for the end of the process."""
 
@@ -64,8 +54,9 @@ def table() -> pl.DataFrame:
 
 
 def train(observer: Listening, folder: RunFolder | None = None, **options: object) -> Trained:
+    clock = itertools.count(0.0, 0.01).__next__  # it goes on whenever it is asked
     recipe = Recipe().with_options({**OPTIONS, **options})
-    return run(table(), recipe, observer=observer, clock=Ticking(), start_s=0.0, folder=folder)
+    return run(table(), recipe, observer=observer, clock=clock, start_s=0.0, folder=folder)
 
 
 def candidates(trained: Trained) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from assay.candidates import boosting, growth
+from assay.candidates import boosted, boosting, growth
 from assay.candidates.boosting import choose_iterations, fit_boosting
 from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
@@ -44,7 +44,7 @@ def test_the_trees_kept_are_those_of_a_fit_of_just_as_many(make, monkeypatch):
         found, training, folds = fitted(setup)
         assert found.n_iterations == [wanted] * 3
         rows = folds.train[0]
-        whole = boosting.plans_of(training, folds, 0, 10**6, 12)[0]._booster()
+        whole = boosted.plans_of(training, folds, 0, 10**6, 12)[0]._booster()
         names = ("learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
         names = (*names, "max_features", "max_bins", "random_state")
         options = {name: getattr(whole, name) for name in names}
@@ -93,7 +93,7 @@ class Plan:
 
 def test_bolder_trees_may_take_as_long_as_the_usual_ones_would(make, monkeypatch):
     bolder = replace(growth_of(100, 2), bolder=((1.0, 64),))
-    monkeypatch.setattr(boosting, "growth_of", lambda *_: bolder)
+    monkeypatch.setattr(boosted, "growth_of", lambda *_: bolder)
     chosen = []
     choose = boosting._choose_plan
     monkeypatch.setattr(
@@ -110,7 +110,7 @@ def test_bolder_trees_may_take_as_long_as_the_usual_ones_would(make, monkeypatch
 
 @pytest.mark.parametrize(("least", "is_side_by_side"), [(10**9, False), (1, True)])
 def test_short_fits_do_not_share_the_processor(make, monkeypatch, least, is_side_by_side):
-    monkeypatch.setattr(boosting, "_LONG_CELLS", least)
+    monkeypatch.setattr(boosted, "_LONG_CELLS", least)
     told = []
     monkeypatch.setattr(
         boosting,
@@ -150,7 +150,7 @@ def test_bolder_trees_are_those_of_all_fits(make, monkeypatch):
     setup, _ = make()
     usual, _, folds = fitted(setup, max_iterations=None)
     own = replace(growth_of(folds.largest, 2), bolder=((1.0, 2),))
-    monkeypatch.setattr(boosting, "growth_of", lambda *_: own)
+    monkeypatch.setattr(boosted, "growth_of", lambda *_: own)
     monkeypatch.setattr(boosting, "_MANY_ITERATIONS", 0)
     monkeypatch.setattr(boosting, "_GAIN", -1e9)  # any step is a gain
     found, *_ = fitted(setup, max_iterations=None)

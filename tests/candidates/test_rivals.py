@@ -19,6 +19,7 @@ from assay.candidates import (
     logistic,
     measure_efforts,
 )
+from assay.candidates.boosted import BoostedFit
 from assay.candidates.work import Work
 from assay.encode.arrays import Arrays
 from assay.errors import InternalError
@@ -181,7 +182,7 @@ class Slow:
             self.asked.append(max_iterations)
             n_run = max_iterations if n_kept is None else min(max_iterations, n_kept + 15)
             self.now_s += 1.0 + (n_run - 1) * iteration_s if name == "boosting" else 1.0
-            fits = boosting.BoostedFit(None, np.ones(2, dtype=bool), 80)
+            fits = BoostedFit(None, np.ones(2, dtype=bool), 80)
             found = boosting.Boosting(None, (fits,))
             kept = min(max_iterations, n_kept or max_iterations)
             monkeypatch.setattr(boosting.Boosting, "n_iterations", [kept])

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from assay import side_process
-from assay.candidates import begin_rivals, boosting, fit_rivals, shared
+from assay.candidates import begin_rivals, boosted, fit_rivals, shared
 from assay.candidates.boosting import Alone
+from assay.candidates.features import TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.kept import state_of_fits
 from assay.candidates.shared import WORKER, Helper, WithHelp, _Hand, helping
@@ -171,7 +172,7 @@ def test_helpers_end_where_fitting_is_ended(make, sides, monkeypatch, error):
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(boosting.Plan, "fit", fail)
+    monkeypatch.setattr(boosted.Plan, "fit", fail)
     setup, recipe = make(table(2))
     begun = begin_rivals(setup, recipe, Ledger(), side=SideProcess.begin(WORKER), n_processors=2)
     with pytest.raises(error):
@@ -214,7 +215,7 @@ def test_whoever_is_free_takes_the_next():
 
 
 def test_fits_of_long_loops_are_left_to_threads(make, sides, monkeypatch):
-    monkeypatch.setattr(boosting, "_LONG_CELLS", 1)
+    monkeypatch.setattr(boosted, "_LONG_CELLS", 1)
     with helping_for(make, n_processors=4, side=SideProcess.begin(WORKER)) as hands:
         assert type(hands) is Alone
         assert sides[0].process.poll() is not None
@@ -227,14 +228,14 @@ def test_fits_of_long_loops_are_left_to_threads(make, sides, monkeypatch):
 def test_helpers_are_begun_where_they_pay(
     make, sides, monkeypatch, likely_s, n_processors, n_helpers
 ):
-    monkeypatch.setattr(boosting.Plan, "likely_seconds", likely_s)
+    monkeypatch.setattr(boosted.Plan, "likely_seconds", likely_s)
     with helping_for(make, n_processors=n_processors) as hands:  # of three fits
         assert isinstance(hands, WithHelp) == (n_helpers > 0)
     assert len(sides) == n_helpers
 
 
 def test_where_none_can_begin_all_is_made_here(make, monkeypatch):
-    monkeypatch.setattr(boosting.Plan, "likely_seconds", 99.0)
+    monkeypatch.setattr(boosted.Plan, "likely_seconds", 99.0)
     monkeypatch.setattr(side_process, "_can_begin", lambda: False)
     with helping_for(make, n_processors=2) as hands:
         assert type(hands) is Alone
@@ -249,6 +250,6 @@ def helping_for(make, **options):
 def test_likely_seconds_grow_with_trees(make):
     setup, _ = make(table(3))
     folds = Folds.of(setup)
-    training = boosting.TrainingFeatures.of_setup(setup, folds)
-    few, more = (boosting.plans_of(training, folds, 0, 100, most)[0] for most in (10, 50))
+    training = TrainingFeatures.of_setup(setup, folds)
+    few, more = (boosted.plans_of(training, folds, 0, 100, most)[0] for most in (10, 50))
     assert more.likely_seconds == pytest.approx(5 * few.likely_seconds)

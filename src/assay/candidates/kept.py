@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from assay.candidates.boosting import BoostedFit, Boosting
+from assay.candidates.boosted import BoostedFit
+from assay.candidates.boosting import Boosting
 from assay.candidates.features import Features
 from assay.candidates.grown import Grown
 from assay.candidates.inputs import HotLevels, Scaling

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay.candidates.boosting import MOST_VALIDATED
+from assay.candidates.boosted import MOST_VALIDATED
 from assay.candidates.features import Features, TrainingFeatures
 from assay.candidates.folds import Folds
 from assay.candidates.inputs import HotLevels, Scaling

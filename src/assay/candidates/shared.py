@@ -16,7 +16,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from assay.candidates.boosting import Alone, BoostedFit, Boosting, First, Hands, Plan, plans_of
+from assay.candidates.boosted import BoostedFit, First, Plan, plans_of
+from assay.candidates.boosting import Alone, Boosting, Hands
 from assay.candidates.kept import fits_of_state
 from assay.candidates.threads import one_fit
 from assay.candidates.work import Work

@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from assay.candidates.boosting import Boosting, plans_of
+from assay.candidates.boosted import plans_of
+from assay.candidates.boosting import Boosting
 from assay.candidates.kept import state_of_fits
 from assay.candidates.threads import load_learners, one_fit
 from assay.candidates.work import Work
