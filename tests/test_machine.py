@@ -1,6 +1,9 @@
 """How much memory there is and is held, and how many processors."""
 
 import os
+import platform
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -78,3 +81,36 @@ def test_a_container_may_have_less_time_of_processors(monkeypatch, tmp_path, quo
 
 def test_what_the_process_holds_is_known():
     assert 10**7 < resident_bytes() <= 1.05 * peak_bytes() < 10**12
+
+
+_ALLOCATE = """
+import ctypes, sys, threading
+from assay.machine import keep_few_arenas
+if sys.argv[1] == "few":
+    keep_few_arenas()
+libc = ctypes.CDLL("libc.so.6")
+libc.malloc.restype, libc.fopen.restype = ctypes.c_void_p, ctypes.c_void_p
+all_there = threading.Barrier(6)
+def allocate():
+    all_there.wait()
+    libc.free(ctypes.c_void_p(libc.malloc(100_000)))
+    all_there.wait()
+threads = [threading.Thread(target=allocate) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+out = ctypes.c_void_p(libc.fopen(sys.argv[2].encode(), b"w"))
+libc.malloc_info(0, out)
+libc.fclose(out)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="arenas are glibc's")
+def test_threads_share_memory_that_is_freed(tmp_path):
+    n_arenas = {}
+    for amount in ("few", "many"):
+        told = tmp_path / amount
+        subprocess.run([sys.executable, "-c", _ALLOCATE, amount, str(told)], check=True)
+        n_arenas[amount] = told.read_text().count("<heap ")
+    assert n_arenas["few"] <= 2 < n_arenas["many"]

@@ -42,6 +42,8 @@ _CONTAINERS = (  # version 2 and 1
         "total_inactive_file",
     ),
 )
+_ARENA_MAX = -8  # the number of the option in glibc's <malloc.h>
+_ARENAS = 2  # the main thread's, and one
 _PROCESSOR_TIME = _GROUPS / "cpu.max"  # version 2: "max" or microseconds, and of how many
 
 
@@ -98,6 +100,18 @@ def give_back() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def keep_few_arenas() -> None:
+    """Let threads share the memory they free, where the C library can (glibc).
+
+    Otherwise threads have up to 8 arenas a processor, and of each up to 64 MB of freed memory
+    stay where `give_back` does not reach. For a process that is ours alone: it holds until
+    its end, and many threads that allocate at once would wait for each other.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").mallopt(_ARENA_MAX, _ARENAS)
 
 
 def peak_bytes() -> int:

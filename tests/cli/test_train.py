@@ -54,6 +54,13 @@ def test_json_is_one_document_and_nothing_else(run, fruit, tmp_path, quick):
     assert "epoch" in result.err
 
 
+def test_threads_of_a_training_share_freed_memory(run, fruit, tmp_path, quick, monkeypatch):
+    asked = []
+    monkeypatch.setattr("assay.machine.keep_few_arenas", lambda: asked.append(True))
+    assert run("train", fruit, "--target", "fruit", "-o", tmp_path / "m.assay", *quick).status == 0
+    assert asked == [True]
+
+
 def test_quiet_prints_only_the_path(run, fruit, tmp_path, quick):
     path = tmp_path / "m.assay"
     result = run("train", fruit, "--target", "fruit", "-o", path, "--quiet", *quick)

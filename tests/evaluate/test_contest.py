@@ -100,7 +100,7 @@ def test_uncalibrated_is_the_same_in_blocks(rng, monkeypatch):
     whole = np.exp(logs["network"]).prod(axis=0) ** 0.5
     monkeypatch.setattr("assay.evaluate.contest.BLOCK_ROWS", 40)  # 40, 40 and 10 rows
     np.testing.assert_allclose(
-        contest.uncalibrated, whole / whole.sum(axis=1, keepdims=True), rtol=1e-9
+        contest.uncalibrated(), whole / whole.sum(axis=1, keepdims=True), rtol=1e-9
     )
 
 

@@ -174,7 +174,9 @@ def carry_out(
     from assay.cli.report import report_after_training
     from assay.cli.summary import summary_lines
     from assay.cli.train import as_document, train_and_save
+    from assay.machine import keep_few_arenas
 
+    keep_few_arenas()
     with _kept(job, recipe, start=start, start_s=start_s) as run:
         if run is not None and not is_quiet:
             text = f"goes on with what was kept in {run.path}: {', '.join(run.progress)}"

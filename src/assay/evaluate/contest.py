@@ -131,9 +131,8 @@ class Contest:
         groups = None if self._groups is None else self._groups[self.row_idx]
         return Draws(len(self.row_idx), groups, seed=self._recipe.seed)
 
-    @cached_property
     def uncalibrated(self) -> np.ndarray:
-        """The same with the mixture's weights, but before any calibration."""
+        """Return the same with the mixture's weights, but before any calibration."""
         plain = Mixture(self.shipped.weights)
         logs = {name: self._logs[name] for name in plain.weights}
         blocks = [
@@ -232,9 +231,11 @@ class Contest:
         return self._real if name == BLEND else (name,)
 
     def _cross_fitted(self, name: str, row_idx: np.ndarray) -> np.ndarray:
-        names = self._parts(name)
+        names, logs = self._parts(name), self._logs
+        if len(row_idx) < len(self._y):
+            logs = {part: self._logs[part][:, row_idx] for part in names}
         return cross_fitted(
-            {part: self._logs[part][:, row_idx] for part in names},
+            logs,
             names,
             self._y[row_idx],
             is_calibrated=self._is_calibrated and name != MAJORITY,

@@ -166,12 +166,11 @@ def _class_curves(is_class: NDArray[np.bool_], score: Floats) -> dict[str, Any]:
     area, average = rank_scores(true, false)
     found, wrong = true / n_own, false / (len(is_class) - n_own)
     start = np.concatenate([[0.0], wrong]), np.concatenate([[0.0], found])
-    levels: list[float | None] = [None, *_rounded(threshold)]
     kept = thin(*start)
     roc = {
         "false_positive_rate": _rounded(start[0][kept]),
         "true_positive_rate": _rounded(start[1][kept]),
-        "threshold": [levels[idx] for idx in kept],
+        "threshold": _levels(threshold, kept),
     }
     share = np.concatenate([[1.0], true / (true + false)])  # of no row: by custom all are right
     # Thresholds below the one that finds all add nothing to recall, only false rows.
@@ -180,7 +179,7 @@ def _class_curves(is_class: NDArray[np.bool_], score: Floats) -> dict[str, Any]:
     precision_recall = {
         "recall": _rounded(start[1][kept]),
         "precision": _rounded(share[kept]),
-        "threshold": [levels[idx] for idx in kept],
+        "threshold": _levels(threshold, kept),
     }
     return {
         "auroc": float(area),
@@ -188,6 +187,11 @@ def _class_curves(is_class: NDArray[np.bool_], score: Floats) -> dict[str, Any]:
         "roc": roc,
         "precision_recall": precision_recall,
     }
+
+
+def _levels(threshold: Floats, kept: Sequence[int]) -> list[float | None]:
+    """Return the thresholds of points of a curve whose first one has none."""
+    return [None if idx == 0 else round(float(threshold[idx - 1]), _DIGITS) for idx in kept]
 
 
 def thin(x: Floats, y: Floats, *, most: int = MAX_POINTS) -> list[int]:

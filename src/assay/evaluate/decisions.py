@@ -48,7 +48,7 @@ NOTE = (
     "so its sets cover a little more and its scores are a little better, as a rule."
 )
 _PARTS = 5
-_MAX_CELLS = 10_000_000  # rows x classes that decisions are fitted and judged on
+_MAX_CELLS = 2_000_000  # rows x classes that decisions are fitted and judged on
 _LEAST_ROWS = 10_000  # of them, where there are as many
 
 

@@ -135,7 +135,7 @@ class Judge:
             **judged,
             "members": _spreads(scores),
             "reliability": {
-                "before": self._reliability(y, contest.uncalibrated, contest.draws),
+                "before": self._reliability(y, contest.uncalibrated(), contest.draws),
                 "after": reliability(
                     y,
                     proba,
