@@ -25,7 +25,7 @@ PROGRAM = """
     def prepare():
         {prepare}
 
-    def answer(work, send, receive):
+    def answer(work, send, inbox):
         arrays, document = work
         {answer}
 
@@ -130,14 +130,14 @@ def test_one_that_works_is_waited_for(begin, monkeypatch):
 
 
 def test_more_can_be_asked_for(begin):
-    side = begin("for _, document in iter(receive, 0): send(document['name'], ({}, document))")
+    side = begin("for _, document in iter(inbox.get, 0): send(document['name'], ({}, document))")
     assert side.give(*WORK)
     assert side.ask({"name": "one"})
     assert side.ask({"name": "two"})
-    assert side.wait_for("two") == ({}, {"name": "two"})
-    assert side.wait_for("one") == ({}, {"name": "one"})
+    assert side.read("two") == ({}, {"name": "two"})
+    assert side.read("one") == ({}, {"name": "one"})
     side.process.kill()
-    assert side.wait_for("three") is None
+    assert side.read("three") is None
     assert not side.ask({"name": "three"})
 
 

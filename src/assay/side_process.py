@@ -29,7 +29,7 @@ from assay.machine import free_bytes, n_processors
 from assay.state_file import State, packed, unpacked
 
 Send = Callable[[str, State], None]
-Receive = Callable[[], State]
+Inbox = queue.SimpleQueue[State]
 
 _LENGTH_BYTES = 8
 _MOST_BYTES = 1 << 28  # of a piece
@@ -67,7 +67,7 @@ class SideProcess:
         self._found: dict[str, State] = {}
         self._talk: threading.Thread | None = None
         self._writing = threading.Lock()
-        self._is_over, self._given_s = False, 0.0
+        self._is_over, self._given_s, self._n_taken = False, 0.0, 0
 
     @classmethod
     def begin(cls, module: str) -> "SideProcess | None":
@@ -128,12 +128,6 @@ class SideProcess:
             return False
         return True
 
-    def wait_for(self, name: str) -> State | None:
-        """Return a piece, however long it takes; None once the process has ended without it."""
-        while name not in self._found and not self._is_over:
-            self._take(None)
-        return self._found.pop(name, None)
-
     def read(self, name: str) -> State | None:
         """Return a piece of the outcome, or None where it does not come.
 
@@ -167,6 +161,10 @@ class SideProcess:
             pass
         return name in self._found
 
+    def seconds_a_piece(self) -> float:
+        """Return about how long the process has taken for each piece since the work was given."""
+        return (time.monotonic() - self._given_s) / (self._n_taken + 1)
+
     def _take(self, timeout_s: float | None) -> bool:
         """Take the next piece; return whether one came."""
         try:
@@ -176,6 +174,7 @@ class SideProcess:
         if state is None:
             self._end()
             return False
+        self._n_taken += 1
         arrays, document = state
         self._found[str(document.get("name"))] = arrays, document.get("document", {})
         return True
@@ -213,24 +212,24 @@ class SideProcess:
         self.process.wait()  # or what has ended would be listed until `close`
 
 
-def serve(prepare: Callable[[], None], answer: Callable[[State, Send, Receive], None]) -> NoReturn:
+def serve(prepare: Callable[[], None], answer: Callable[[State, Send, Inbox], None]) -> NoReturn:
     """Be such a process: prepare, take the work, answer it, and end.
 
     Args:
         prepare: Called while the work is on its way.
-        answer: Is given the work, what to send each piece with, name and state, and what
-            waits for anything more that is asked for.
+        answer: Is given the work, what to send each piece with, name and state, and where
+            anything more that is asked for arrives.
     """
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what libraries print is no piece
-    inbox: queue.SimpleQueue[State] = queue.SimpleQueue()
+    inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, inbox), daemon=True).start()
     if os.name == "posix":
         threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
     status = 1
     try:
         prepare()
-        answer(inbox.get(), lambda name, state: _send_piece(sink, name, state), inbox.get)
+        answer(inbox.get(), lambda name, state: _send_piece(sink, name, state), inbox)
         status = 0
     finally:
         os._exit(status)  # at once, without a word
@@ -242,7 +241,7 @@ def _outlive_broken_pipes() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
 
 
-def _listen(source: BinaryIO, inbox: "queue.SimpleQueue[State]") -> None:
+def _listen(source: BinaryIO, inbox: Inbox) -> None:
     """Read to the end, at which whoever gave the work is gone."""
     try:
         while (message := _receive(source)) is not None:

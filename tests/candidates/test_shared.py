@@ -99,9 +99,30 @@ def test_fits_shared_with_a_helper_are_the_fits(fit_shared, monkeypatch, n_class
     assert found == expected
 
 
+@pytest.mark.parametrize("least_left_s", [0.0, 1e9])
+def test_fits_of_a_process_that_is_ahead_are_taken_over(make, sides, monkeypatch, least_left_s):
+    monkeypatch.setattr(shared, "_LEAST_LEFT_S", least_left_s)
+    setup, recipe = make(table(2))
+    options = {"names": ("boosting",), "max_iterations": FEW}
+    expected = fit_rivals(setup, recipe, Ledger(), **options)
+    there, here = [], []
+    ask, fit = Helper._ask, shared.one_fit
+    monkeypatch.setattr(Helper, "_ask", lambda *args: there.append(ask(*args)) or there[-1])
+    monkeypatch.setattr(shared, "one_fit", lambda *args: here.append(args) or fit(*args))
+    side = SideProcess.begin(WORKER)
+    begun = begin_rivals(setup, recipe, Ledger(), side=side, **options)
+    found = begun.finish()
+    side.close()
+    assert there
+    assert None not in there
+    assert bool(here) == (least_left_s == 0.0)  # one fit is its own, the others are shared
+    states = [state_of_fits("boosting", rivals[1].fits) for rivals in (found, expected)]
+    assert b"".join(packed(*states[0])) == b"".join(packed(*states[1]))
+
+
 def kill(helper, *_):
     helper._side.process.kill()
-    return helper._side.wait_for("nothing")
+    return helper._side.read("nothing")
 
 
 @pytest.mark.attack
@@ -145,9 +166,7 @@ def test_a_thread_that_cannot_start_is_done_without(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(shared.threading.Thread, "start", fail)
-    found = WithHelp([])._together(
-        deque(range(3)), lambda idx: -idx, [_Hand(deque([3]), int, lambda: None)]
-    )
+    found = WithHelp([])._together(deque(range(3)), lambda idx: -idx, [_Hand(deque([3]), int)])
     assert found == {0: 0, 1: -1, 2: -2, 3: -3}
 
 
@@ -183,8 +202,8 @@ def test_helpers_end_where_fitting_is_ended(make, sides, monkeypatch, error):
 @pytest.mark.skipif(os.name != "posix", reason="SIGSTOP")
 @pytest.mark.attack
 def test_a_helper_that_hangs_is_not_waited_for_long(fit_shared, monkeypatch):
-    monkeypatch.setattr(shared, "_LEAST_PATIENCE_S", 0.1)
-    monkeypatch.setattr(shared, "_PATIENCE", 0.0)
+    for name in ("_LEAST_PATIENCE_S", "_MOST_PATIENCE_S"):
+        monkeypatch.setattr(side_process, name, 1.0)
     own = Helper.bring
 
     def hang(self, *args):
@@ -207,7 +226,7 @@ def test_whoever_is_free_takes_the_next():
         taken.append(idx)
         return f"there {idx}"
 
-    found = WithHelp([])._together(todo, slow, [_Hand(todo, fast, lambda: None)])
+    found = WithHelp([])._together(todo, slow, [_Hand(todo, fast)])
     assert found[0] == "here 0"  # this process is never left without any
     assert {idx: found[idx] for idx in taken} == {idx: f"there {idx}" for idx in taken}
     assert sorted(found) == list(range(6))

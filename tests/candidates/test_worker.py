@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
+from queue import Empty, SimpleQueue
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ import torch
 
 import assay
 from assay import estimator, side_process
-from assay.candidates import begin_rivals, fit_rivals
+from assay.candidates import begin_rivals, boosted, fit_rivals, shared
 from assay.candidates.folds import Folds
 from assay.candidates.kept import state_of_fits
 from assay.candidates.work import Work
@@ -53,11 +54,20 @@ class Aside:
             self.pieces[name] = through_bytes(state)
             self.spoil(*self.pieces[name])
 
-        answer(through_bytes((arrays, document)), send, None)
+        answer(through_bytes((arrays, document)), send, SimpleQueue())
         return True
+
+    def has(self, name):
+        return name in self.pieces
 
     def read(self, name):
         return self.pieces.pop(name, None)
+
+    def ask(self, document):
+        return False  # it has ended
+
+    def seconds_a_piece(self):
+        return 0.0
 
 
 def through_bytes(state):
@@ -82,7 +92,7 @@ def test_fits_made_from_arrays_are_the_fits(make, rng, options):
     expected = fit_rivals(setup, recipe, Ledger(), max_iterations=FEW)
     side = Aside()
     found = begin_rivals(setup, recipe, Ledger(), max_iterations=FEW, side=side).finish()
-    assert side.pieces == {}  # they were taken
+    assert side.pieces == {"boosting": ({}, {})}  # the fits were taken
     same_bytes(found, expected)
 
 
@@ -107,6 +117,59 @@ def test_work_comes_back_whole(make, rng):
         np.testing.assert_array_equal(*weights)
         seen = [own.training.of(rows, fit_idx) for own in (again, work)]
         np.testing.assert_array_equal(*seen)
+
+
+class Questions(SimpleQueue):
+    """Holds questions, and ends whoever waits for more."""
+
+    def get(self):
+        return super().get_nowait()
+
+
+@pytest.mark.parametrize("n_before", [1, 4])
+def test_single_fits_are_made_when_they_are_asked_for(make, rng, n_before):
+    setup, recipe = make(plain_table(rng))
+    work, sent, inbox = Work.of(setup, Folds.of(setup), recipe.seed), [], Questions()
+    fits = work.fit("boosting", most_rows=100, max_iterations=FEW)
+    n_kept = fits.n_iterations
+    wanted = [(0, None), (2, None), (1, None), *enumerate(n_kept)]
+
+    def send(name, state):
+        sent.append((name, state))
+        if len(sent) == n_before:
+            for fit_idx, own in wanted:
+                inbox.put(({}, {"plan": 0, "fit": fit_idx, "n_kept": own}))
+
+    with pytest.raises(Empty):
+        answer(request(work, {"boosting": 100}, FEW), send, inbox)
+    names = [name for name, _ in sent]
+    assert sorted(names) == sorted(f"0.{fit_idx}.{own}" for fit_idx, own in wanted)
+    in_turn = ["0.0.None", "0.1.None", "0.2.None", f"0.0.{n_kept[0]}"]
+    assert names[:n_before] == in_turn[:n_before]
+    found = dict(sent)
+    for fit_idx, own in enumerate(n_kept):
+        made = work.fits_of("boosting", state_of_fits("boosting", fits)).fits[fit_idx]
+        expected = state_of_fits("boosting", type(fits)(work.training.features, (made,)))
+        assert b"".join(packed(*found[f"0.{fit_idx}.{own}"])) == b"".join(packed(*expected))
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_fit_with_a_warning_is_left_to_the_other_process(make, rng, monkeypatch):
+    setup, recipe = make(plain_table(rng))
+    work, sent = Work.of(setup, Folds.of(setup), recipe.seed), []
+    fit = boosted.Plan.fit
+
+    def warn(self, fit_idx):
+        if fit_idx == 1:
+            warnings.warn("odd", stacklevel=1)
+        return fit(self, fit_idx)
+
+    monkeypatch.setattr(boosted.Plan, "fit", warn)
+    with pytest.raises(InternalError, match="odd"):
+        answer(
+            request(work, {"boosting": 100}, FEW), lambda *piece: sent.append(piece), SimpleQueue()
+        )
+    assert [name for name, _ in sent] == ["0.0.None"]
 
 
 @pytest.mark.filterwarnings("default")
@@ -152,15 +215,16 @@ def model_bytes(table, **options):
 
 
 def test_a_model_is_the_same_bytes_with_the_process_and_without(rng, beside, monkeypatch):
-    table, asked = plain_table(rng), []
+    table, asked = plain_table(rng), {}
+    monkeypatch.setattr(shared, "_LEAST_LEFT_S", 1e9)  # nothing is taken over
     read = SideProcess.read
     monkeypatch.setattr(
-        SideProcess, "read", lambda self, name: asked.append(read(self, name)) or asked[-1]
+        SideProcess, "read", lambda self, name: asked.setdefault(name, read(self, name))
     )
     beside_it = model_bytes(table)
     assert len(beside) == 1
-    assert len(asked) == 2
-    assert None not in asked
+    assert len(asked) == 1 + 6 + 6  # logistic regression, losses, and fits
+    assert None not in asked.values()
     monkeypatch.setattr(estimator, "_LOADED", {"torch"})
     assert model_bytes(table) == beside_it
     assert len(beside) == 1
@@ -290,7 +354,6 @@ def test_fits_that_are_waited_for_are_a_stage(rng, beside, monkeypatch):
 def test_fits_are_at_hand_when_all_have_come(make, rng):
     setup, recipe = make(plain_table(rng))
     side = Aside()
-    side.has = side.pieces.__contains__
     begun = begin_rivals(setup, recipe, Ledger(), max_iterations=FEW, side=side)
     assert begun.is_at_hand()
     side.pieces.pop("boosting")

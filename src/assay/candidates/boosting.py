@@ -97,7 +97,6 @@ def fit_boosting(
             of the table allows.
         hands: Make the fits; by default those of this process.
     """
-    load_learners()
     hands = hands or Alone()
     plans = plans_of(training, folds, seed, most_rows, max_iterations)
     plan, first = _choose_plan(plans, min(plans[0].growth.n_trying, folds.n_fits), hands)
@@ -191,10 +190,12 @@ class Alone:
 
     def grow(self, plan: Plan, fit_idx: Sequence[int]) -> list[First]:
         """Return boosters and losses, made side by side where that saves time."""
+        load_learners()
         return over_fits(lambda idx: plan.fit(fit_idx[idx]), len(fit_idx), is_long=plan.is_long)
 
     def bring(self, plan: Plan, boosters: list[Any], n_kept: list[int]) -> list[BoostedFit]:
         """Return all fits, made likewise."""
+        load_learners()
         return over_fits(
             lambda idx: plan.bring_to(boosters[idx], idx, n_kept[idx]),
             len(boosters),

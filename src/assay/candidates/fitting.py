@@ -16,7 +16,7 @@ from assay.candidates.folds import Folds
 from assay.candidates.growth import growth_of, n_iterations
 from assay.candidates.kept import state_of_fits
 from assay.candidates.rivals import Fits, Majority, Rival
-from assay.candidates.shared import helping
+from assay.candidates.shared import Helper, WithHelp, helping
 from assay.candidates.threads import load_learners
 from assay.candidates.work import Work
 from assay.candidates.worker import request
@@ -171,6 +171,8 @@ class Begun:
     def _hands(self, work: Work) -> AbstractContextManager[Hands]:
         """Return who makes the fits of boosting, for as long as they are made."""
         is_kept = self.keeper is not None and self.keeper.read("boosting") is not None
+        if self.side is not None:
+            return nullcontext(WithHelp([Helper(self.side, work, is_ahead=True)]))
         if "boosting" not in self.most_rows or is_kept or self.n_processors == 1:
             if self.helper is not None:
                 self.helper.close()
@@ -189,7 +191,7 @@ class Begun:
         state = None if keeper is None else keeper.read(name)
         if state is not None:
             return work.fits_of(name, state)
-        fits = self._from_side(work, name)
+        fits = None if name == "boosting" else self._from_side(work, name)  # it comes by `hands`
         if fits is None:
             most, max_iterations = self.most_rows[name], self.max_iterations
             fits = work.fit(name, most_rows=most, max_iterations=max_iterations, hands=hands)

@@ -6,10 +6,10 @@ whoever made them; what a helper does not bring is made here.
 """
 
 import contextlib
+import itertools
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -19,9 +19,9 @@ import numpy as np
 from assay.candidates.boosted import BoostedFit, First, Plan, plans_of
 from assay.candidates.boosting import Alone, Boosting, Hands
 from assay.candidates.kept import fits_of_state
-from assay.candidates.threads import one_fit
+from assay.candidates.threads import load_learners, one_fit
 from assay.candidates.work import Work
-from assay.candidates.worker import request
+from assay.candidates.worker import name_of, request
 from assay.side_process import SideProcess
 from assay.state_file import State, UnfitStateError
 
@@ -30,8 +30,7 @@ T = TypeVar("T")
 WORKER = "assay.candidates.worker"
 _MOST_HELPERS = 3  # each takes about 0.2 GB of memory
 _LEAST_S = 4.0  # that all fits take, likely; a helper needs 1 to 3 s to begin
-_LEAST_PATIENCE_S = 5.0
-_PATIENCE = 3.0  # times as long as a fit took here
+_LEAST_LEFT_S = 1.5  # of fits, likely, for this process to take part in what one is ahead with
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,23 @@ class Helper:
     Args:
         side: Runs `candidates.worker`; it has been given the work.
         work: What the fits have in common.
+        is_ahead: Whether it has begun by itself.
     """
 
-    def __init__(self, side: SideProcess, work: Work) -> None:
-        self._side, self._work = side, work
+    def __init__(self, side: SideProcess, work: Work, *, is_ahead: bool = False) -> None:
+        self._side, self._work, self._is_ahead = side, work, is_ahead
+
+    def n_own(self, plan: Plan, fit_idx: Sequence[int]) -> int:
+        """Return how many of the next fits nobody else should make.
+
+        They are those that it has made before it was asked and the one that it is at, or
+        all where the others are not worth loading a library for.
+        """
+        if not self._is_ahead:
+            return 0
+        n_begun = 1 + sum(self._side.has(name_of(plan, idx)) for idx in fit_idx)
+        left_s = (len(fit_idx) - n_begun) * self._side.seconds_a_piece()
+        return n_begun if left_s >= _LEAST_LEFT_S else len(fit_idx)
 
     def grow(self, plan: Plan, fit_idx: int) -> First | None:
         """Return that it has the booster, with its validation losses; None if it failed."""
@@ -72,14 +84,11 @@ class Helper:
             return None
         return fits.fits[0] if isinstance(fits, Boosting) else None
 
-    def end(self) -> None:
-        """End it, whatever it is at."""
-        self._side.close()
-
     def _ask(self, plan: Plan, fit_idx: int, n_kept: int | None) -> State | None:
-        name = f"{plan.number}.{fit_idx}.{n_kept}"
-        question = {"name": name, "plan": plan.number, "fit": fit_idx, "n_kept": n_kept}
-        return self._side.wait_for(name) if self._side.ask(question) else None
+        name = name_of(plan, fit_idx, n_kept)
+        if not self._side.has(name):  # what it has ended with may still be on its way
+            self._side.ask({"plan": plan.number, "fit": fit_idx, "n_kept": n_kept})
+        return self._side.read(name)
 
 
 @dataclass(frozen=True)
@@ -89,16 +98,16 @@ class _Hand(Generic[T]):
     Attributes:
         todo: Numbers of fits; the same queue may be shared with others.
         make: Returns a fit, or None if that failed.
-        end: Called when it is waited for no longer.
+        n_own: How many of the first nobody else takes.
     """
 
     todo: deque[int]
     make: Callable[[int], T | None]
-    end: Callable[[], None]
+    n_own: int = 0
 
-    def work(self, found: dict[int, T]) -> None:
-        """Make fits until there are none, or one fails."""
-        while (idx := _next(self.todo)) is not None:
+    def work(self, own: Iterable[int], found: dict[int, T]) -> None:
+        """Make its own fits and then others, until there are none, or one fails."""
+        for idx in itertools.chain(own, iter(lambda: _next(self.todo), None)):
             made = self.make(idx)
             if made is None:
                 return
@@ -114,12 +123,14 @@ class WithHelp:
 
     def __init__(self, helpers: Sequence[Helper]) -> None:
         self._helpers = tuple(helpers)
-        self._longest_s = 0.0
 
     def grow(self, plan: Plan, fit_idx: Sequence[int]) -> list[First]:
         """Return boosters, of which some are `Elsewhere`, and their validation losses."""
         todo = deque(fit_idx)
-        hands = [_Hand(todo, partial(helper.grow, plan), helper.end) for helper in self._helpers]
+        hands = [
+            _Hand(todo, partial(helper.grow, plan), helper.n_own(plan, fit_idx))
+            for helper in self._helpers
+        ]
         found = self._together(todo, lambda idx: one_fit(plan.fit, idx), hands)
         return [found[idx] for idx in fit_idx]
 
@@ -136,10 +147,7 @@ class WithHelp:
             of = [own.helper if isinstance(own, Elsewhere) else None for own in boosters]
             return deque(idx for idx, other in enumerate(of) if other is helper)
 
-        hands = [
-            _Hand(owned(helper), partial(helper.bring, plan, n_kept), helper.end)
-            for helper in self._helpers
-        ]
+        hands = [_Hand(owned(one), partial(one.bring, plan, n_kept)) for one in self._helpers]
         found = self._together(owned(None), here, hands)
         return [found[idx] for idx in range(len(boosters))]
 
@@ -155,25 +163,25 @@ class WithHelp:
         """
         wanted = {*todo, *(idx for hand in hands for idx in hand.todo)}
         found: dict[int, T] = {}
-        idx = _next(todo)  # this process is never left without any
-        others = []
-        for hand in hands:
-            other = threading.Thread(target=hand.work, args=(found,), daemon=True)
+        owned = [[hand.todo.popleft() for _ in range(hand.n_own)] for hand in hands]
+        idx = _next(todo)  # this process is not left without any of the others
+        threads = []
+        for hand, own in zip(hands, owned, strict=True):
+            other = threading.Thread(target=hand.work, args=(own, found), daemon=True)
             with contextlib.suppress(RuntimeError, MemoryError):  # it cannot be started
                 other.start()
-                others.append((hand, other))
+                threads.append(other)
+
+        def made(idx: int) -> T:
+            load_learners()
+            return here(idx)
+
         while idx is not None:
-            began_s = time.monotonic()
-            found[idx] = here(idx)
-            self._longest_s = max(self._longest_s, time.monotonic() - began_s)
+            found[idx] = made(idx)
             idx = _next(todo)
-        until_s = time.monotonic() + max(_LEAST_PATIENCE_S, _PATIENCE * self._longest_s)
-        for hand, other in others:
-            other.join(max(until_s - time.monotonic(), 0.0))
-            if other.is_alive():
-                hand.end()
-                other.join()
-        return found | {idx: here(idx) for idx in sorted(wanted - found.keys())}
+        for other in threads:
+            other.join()
+        return found | {idx: made(idx) for idx in sorted(wanted - found.keys())}
 
 
 def _next(todo: deque[int]) -> int | None:

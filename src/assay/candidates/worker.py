@@ -1,21 +1,25 @@
 """Fits simpler models in a process of its own, while another one trains the networks.
 
 Comes in: the work as arrays. Goes out: the fits of one model after the other, as they are
-kept for a training that goes on. PyTorch is never loaded here.
+kept for a training that goes on; of boosting each by itself, so that the other process can
+take part. PyTorch is never loaded here.
 """
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TypeVar
 
-from assay.candidates.boosted import plans_of
+from assay.candidates.boosted import BoostedFit, First, Plan, plans_of
 from assay.candidates.boosting import Boosting
 from assay.candidates.kept import state_of_fits
 from assay.candidates.threads import load_learners, one_fit
 from assay.candidates.work import Work
 from assay.errors import InternalError
-from assay.side_process import Receive, Send, serve
+from assay.side_process import Inbox, Send, serve
 from assay.state_file import State
+
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -23,13 +27,13 @@ def main() -> None:
     serve(load_learners, answer)
 
 
-def answer(given: State, send: Send, receive: Receive) -> None:
+def answer(given: State, send: Send, inbox: Inbox) -> None:
     """Fit what is asked for.
 
     Args:
         given: Of `request`.
-        send: Is handed each model's fits, or what `help_boosting` makes.
-        receive: Waits for the next question to a helper.
+        send: Is handed each model's fits, and boosting fit by fit.
+        inbox: Where questions of a `shared.Helper` for single fits arrive.
 
     Raises:
         InternalError: There was a warning, which only the other process can show.
@@ -37,42 +41,95 @@ def answer(given: State, send: Send, receive: Receive) -> None:
     arrays, document = given
     work = Work.from_state(arrays, document["work"])
     most_rows, max_iterations = document["most_rows"], document["max_iterations"]
-    if document["is_helper"]:
-        help_boosting(work, most_rows["boosting"], max_iterations, send, receive)
-        return
-    for name, most in most_rows.items():
-        with _no_warning():
-            fits = work.fit(name, most_rows=most, max_iterations=max_iterations)
-        send(name, state_of_fits(name, fits))
+    single = SingleFits(send, inbox)
+    with suppress(_AskedError):
+        for name, most in {} if document["is_helper"] else most_rows.items():
+            if name == "boosting":
+                work.fit(name, most_rows=most, max_iterations=max_iterations, hands=single)
+                send(name, ({}, {}))  # the fits are on their way; these were all
+                continue
+            with _no_warning():
+                fits = work.fit(name, most_rows=most, max_iterations=max_iterations)
+            send(name, state_of_fits(name, fits))
+        if not document["is_helper"]:
+            return
+    most = most_rows["boosting"]
+    single.serve(plans_of(work.training, work.folds, work.seed, most, max_iterations))
 
 
-def help_boosting(
-    work: Work, most_rows: int, max_iterations: int | None, send: Send, receive: Receive
-) -> None:
-    """Make single fits of boosting, first grown and later brought to their length.
+class _AskedError(Exception):
+    """Single fits are asked for: the other process has begun to take part."""
+
+
+class SingleFits:
+    """Hands that send every fit of boosting: all of them in turn, until some are asked for.
 
     Args:
-        work: What the fits have in common.
-        most_rows: That a fit learns from.
-        max_iterations: As for `fit_boosting`.
-        send: Is handed each piece: validation losses, and later the fit.
-        receive: Waits for what `Helper` asks.
+        send: Is handed each piece, validation losses and later the fit, by `name_of`.
+        inbox: Where questions of a `shared.Helper` arrive.
     """
-    training, folds = work.training, work.folds
-    plans = plans_of(training, folds, work.seed, most_rows, max_iterations)
-    boosters = {}
-    while True:
-        question = receive()[1]
-        name, number, fit_idx = question["name"], question["plan"], question["fit"]
-        plan, key = plans[number], (number, fit_idx)
-        with _no_warning():
-            if question["n_kept"] is None:
-                boosters[key], losses = one_fit(plan.fit, fit_idx)
-                state: State = {"losses": losses}, {}
+
+    def __init__(self, send: Send, inbox: Inbox) -> None:
+        self._send, self._inbox = send, inbox
+        self._boosters: dict[tuple[int, int], Any] = {}
+        self._sent: set[str] = set()
+
+    def grow(self, plan: Plan, fit_idx: Sequence[int]) -> list[First]:
+        """Return grown boosters and their validation losses, having sent the losses.
+
+        Raises:
+            _AskedError: Single fits are asked for.
+        """
+        return [self._unasked(self._grow, plan, idx) for idx in fit_idx]
+
+    def bring(self, plan: Plan, boosters: list[Any], n_kept: list[int]) -> list[BoostedFit]:
+        """Return all fits, having sent them.
+
+        Raises:
+            _AskedError: Single fits are asked for.
+        """
+        return [self._unasked(self._bring, plan, idx, own) for idx, own in enumerate(n_kept)]
+
+    def serve(self, plans: Sequence[Plan]) -> NoReturn:
+        """Make what is asked for, and has not been sent before anybody asked."""
+        while True:
+            question = self._inbox.get()[1]
+            plan, fit_idx, n_kept = plans[question["plan"]], question["fit"], question["n_kept"]
+            if name_of(plan, fit_idx, n_kept) in self._sent:
+                continue
+            if n_kept is None:
+                self._grow(plan, fit_idx)
             else:
-                fit = one_fit(plan.bring_to, boosters.pop(key), fit_idx, question["n_kept"])
-                state = state_of_fits("boosting", Boosting(training.features, (fit,)))
-        send(name, state)
+                self._bring(plan, fit_idx, n_kept)
+
+    def _unasked(self, make: Callable[..., T], *args: Any) -> T:
+        if not self._inbox.empty():
+            raise _AskedError
+        return make(*args)
+
+    def _grow(self, plan: Plan, fit_idx: int) -> First:
+        with _no_warning():
+            booster, losses = one_fit(plan.fit, fit_idx)
+        self._boosters[plan.number, fit_idx] = booster
+        self._send_piece(name_of(plan, fit_idx), ({"losses": losses}, {}))
+        return booster, losses
+
+    def _bring(self, plan: Plan, fit_idx: int, n_kept: int) -> BoostedFit:
+        booster = self._boosters.pop((plan.number, fit_idx))
+        with _no_warning():
+            fit = one_fit(plan.bring_to, booster, fit_idx, n_kept)
+        state = state_of_fits("boosting", Boosting(plan.training.features, (fit,)))
+        self._send_piece(name_of(plan, fit_idx, n_kept), state)
+        return fit
+
+    def _send_piece(self, name: str, state: State) -> None:
+        self._send(name, state)
+        self._sent.add(name)
+
+
+def name_of(plan: Plan, fit_idx: int, n_kept: int | None = None) -> str:
+    """Return the name of a fit's piece: its losses, or what it is with `n_kept` iterations."""
+    return f"{plan.number}.{fit_idx}.{n_kept}"
 
 
 @contextmanager
@@ -92,7 +149,7 @@ def request(
         work: Without texts.
         most_rows: That a fit of each model learns from; in the order in which to fit.
         max_iterations: Of boosting; None for as many as serve.
-        is_helper: Whether single fits of boosting will be asked for, instead of all at once.
+        is_helper: Whether only those fits of boosting are made that will be asked for.
     """
     arrays, document = work.to_state()
     return arrays, {
