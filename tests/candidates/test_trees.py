@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from assay.candidates.trees import Tree, add_trees, round_down
+from assay.candidates.trees import Tree, _spans, add_trees, round_down
 from assay.nn.graph import GraphBuilder
 
 
@@ -83,3 +83,29 @@ def test_trees_of_one_leaf_are_added_to_the_base(rng):
 def test_no_trees_say_the_base_of_every_row():
     found = run([], np.array([1.0, 2.0]), np.full((4, 3), np.nan, dtype=np.float32))
     np.testing.assert_array_equal(found, [[1.0, 2.0]] * 4)
+
+
+@pytest.mark.parametrize("enough", [1, 40, 70])
+def test_trees_of_several_nodes_say_what_one_says(rng, monkeypatch, enough):
+    x = rng.normal(size=(200, 3)).astype(np.float32)
+    model, trees = boosted(x, rng.integers(0, 5, 200))
+    whole = run(trees, model._baseline_prediction[0], x)
+    monkeypatch.setattr("assay.candidates.trees._ENOUGH_TREES", enough)
+    np.testing.assert_array_equal(run(trees, model._baseline_prediction[0], x), whole)
+
+
+@pytest.mark.parametrize(
+    ("n_trees", "expected"),
+    [
+        ([0], [(0, 1)]),
+        ([3000], [(0, 1)]),
+        ([3000, 3000], [(0, 2)]),
+        ([3000] * 5, [(0, 2), (2, 5)]),
+        ([400] * 6, [(0, 3), (3, 6)]),
+        ([2000, 0, 0, 0, 0, 1], [(0, 2), (2, 6)]),
+        ([0, 0, 2000, 0, 0, 0], [(0, 6)]),
+        ([9] * 90, [(0, 90)]),
+    ],
+)
+def test_a_node_has_enough_trees_and_two_targets(n_trees, expected):
+    assert _spans(np.array(n_trees)) == expected

@@ -1,10 +1,11 @@
-"""Boosted trees as one node of the core graph.
+"""Boosted trees as nodes of the core graph.
 
-Comes in: the trees of scikit-learn's histogram gradient boosting. Goes out: the node
-`TreeEnsemble` of ai.onnx.ml, which sums their leaves as scikit-learn does.
+Comes in: the trees of scikit-learn's histogram gradient boosting. Goes out: nodes
+`TreeEnsemble` of ai.onnx.ml, which sum their leaves as scikit-learn does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from onnx import numpy_helper
 
 from assay.core import TREE_DOMAIN
 from assay.nn.graph import GraphBuilder
+
+_ENOUGH_TREES = 1_000  # of a node: ONNX Runtime takes 7 s to load 20,000 in one, 0.5 s in twenty
+_LEAST_TARGETS = 2  # of one alone it sums the trees of a single row in another order
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def add_trees(build: GraphBuilder, x: str, trees: list[Tree], base: np.ndarray) 
     """Add trees to a graph.
 
     Args:
-        build: Gets a node.
+        build: Gets the nodes.
         x: Name of the features (N, F), float32.
         trees: Any number.
         base: What their sum begins with, shape (targets,).
@@ -55,8 +59,38 @@ def add_trees(build: GraphBuilder, x: str, trees: list[Tree], base: np.ndarray) 
         build_nodes = np.zeros(3, dtype=_RECORD)
         build_nodes["is_leaf"], build_nodes["left"], build_nodes["right"] = (0, 1, 1), 1, 2
         grown = [Tree(build_nodes, 0, np.zeros(1, dtype=np.int64))]
-    sums = build.add("TreeEnsemble", x, domain=TREE_DOMAIN, **_attributes(grown, len(base)))
+    spans = _spans(np.bincount([tree.target for tree in grown], minlength=len(base)))
+    of_target = np.repeat(np.arange(len(spans)), [end - first for first, end in spans])
+    owned: list[list[Tree]] = [[] for _ in spans]
+    for tree in grown:
+        number = of_target[tree.target]
+        owned[number].append(replace(tree, target=tree.target - spans[number][0]))
+    parts = [
+        build.add("TreeEnsemble", x, domain=TREE_DOMAIN, **_attributes(own, end - first))
+        for own, (first, end) in zip(owned, spans, strict=True)
+    ]
+    sums = parts[0] if len(parts) == 1 else build.concat(parts, axis=1)
     return build.add("Add", sums, build.constant(base.astype(np.float32)))
+
+
+def _spans(n_trees: np.ndarray) -> list[tuple[int, int]]:
+    """Return the targets of each node, from the first to before the last.
+
+    Args:
+        n_trees: Of each target.
+
+    Example:
+        >>> _spans(np.array([600, 600, 0, 900, 900, 10]))
+        [(0, 2), (2, 6)]
+    """
+    ends, n_targets = [0], len(n_trees)
+    for end in range(1, n_targets):
+        is_enough = n_trees[ends[-1] : end].sum() >= _ENOUGH_TREES
+        if is_enough and min(end - ends[-1], n_targets - end) >= _LEAST_TARGETS:
+            ends.append(end)
+    while len(ends) > 1 and not n_trees[ends[-1] :].any():  # no node is without a tree
+        ends.pop()
+    return list(pairwise([*ends, n_targets]))
 
 
 _RECORD = [
