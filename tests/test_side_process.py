@@ -141,6 +141,21 @@ def test_more_can_be_asked_for(begin):
     assert not side.ask({"name": "three"})
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGSTOP")
+@pytest.mark.attack
+def test_one_that_never_takes_its_work_is_not_asked_for_long(begin, monkeypatch):
+    for name in ("_LEAST_PATIENCE_S", "_MOST_PATIENCE_S"):
+        monkeypatch.setattr(side_process, name, 0.2)
+    side = begin(ANSWER)
+    side.process.send_signal(signal.SIGSTOP)
+    assert side.give({"x": np.zeros(1 << 16)}, {"times": 1})  # more than a pipe takes
+    began_s = time.monotonic()
+    assert not side.ask({"name": "one"})
+    assert side.read("one") is None
+    assert side.is_over()
+    assert time.monotonic() - began_s < GIVEN_UP_S
+
+
 @pytest.mark.attack
 def test_patience_has_an_end_after_hours(begin, monkeypatch):
     monkeypatch.setattr(side_process, "_MOST_PATIENCE_S", 0.2)

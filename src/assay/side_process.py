@@ -118,14 +118,15 @@ class SideProcess:
         Args:
             document: Plain JSON data.
         """
-        if self._is_over:
-            return False
         _outlive_broken_pipes()
+        if not self._patiently(lambda most_s: self._writing.acquire(timeout=most_s)):
+            return False
         try:
-            with self._writing:
-                _send(self._sink, b"".join(packed({}, document)))
+            _send(self._sink, b"".join(packed({}, document)))
         except (OSError, ValueError):  # it has ended, or was closed
             return False
+        finally:
+            self._writing.release()
         return True
 
     def read(self, name: str) -> State | None:
@@ -135,17 +136,32 @@ class SideProcess:
         but not long, and on where the process has been working meanwhile. One that is given
         up is ended, or it would take a processor from whoever makes the piece instead.
         """
+        self._patiently(lambda most_s: self._comes(name, most_s))
+        return self._found.pop(name, None)
+
+    def _patiently(self, succeeds: Callable[[float], bool]) -> bool:
+        """Try again for as long as the process works; return whether it succeeded.
+
+        Args:
+            succeeds: Tries for so many seconds.
+        """
         waited_s = max(time.monotonic() - self._given_s, _LEAST_PATIENCE_S)
         patience_s, worked_s = min(waited_s, _MOST_PATIENCE_S), self._worked_s()
-        until_s = time.monotonic() + patience_s
-        while name not in self._found and not self._is_over:
-            if self._take(max(until_s - time.monotonic(), 0.0)):
-                continue
+        while not self._is_over:
+            if succeeds(patience_s):
+                return True
             before_s, worked_s = worked_s, self._worked_s()
-            until_s = time.monotonic() + patience_s
             if worked_s - before_s < _WORKING * patience_s:
                 self._end()
-        return self._found.pop(name, None)
+        return False
+
+    def _comes(self, name: str, most_s: float) -> bool:
+        """Take pieces until one of that name is there; return whether it is."""
+        until_s = time.monotonic() + most_s
+        while name not in self._found:
+            if not self._take(max(until_s - time.monotonic(), 0.0)):
+                return False
+        return True
 
     def _worked_s(self) -> float:
         """Return the seconds of a processor that the process has had; 0 once it has ended."""
@@ -157,9 +173,14 @@ class SideProcess:
 
     def has(self, name: str) -> bool:
         """Whether a piece is there already."""
+        self.is_over()
+        return name in self._found
+
+    def is_over(self) -> bool:
+        """Whether nothing comes but what is there already."""
         while not self._is_over and self._take(0.0):
             pass
-        return name in self._found
+        return self._is_over
 
     def seconds_a_piece(self) -> float:
         """Return about how long the process has taken for each piece since the work was given."""

@@ -109,13 +109,49 @@ def test_fits_of_a_process_that_is_ahead_are_taken_over(make, sides, monkeypatch
     ask, fit = Helper._ask, shared.one_fit
     monkeypatch.setattr(Helper, "_ask", lambda *args: there.append(ask(*args)) or there[-1])
     monkeypatch.setattr(shared, "one_fit", lambda *args: here.append(args) or fit(*args))
-    side = SideProcess.begin(WORKER)
-    begun = begin_rivals(setup, recipe, Ledger(), side=side, **options)
+    begun = begin_rivals(setup, recipe, Ledger(), side=SideProcess.begin(WORKER), **options)
     found = begun.finish()
-    side.close()
     assert there
     assert None not in there
     assert bool(here) == (least_left_s == 0.0)  # one fit is its own, the others are shared
+    states = [state_of_fits("boosting", rivals[1].fits) for rivals in (found, expected)]
+    assert b"".join(packed(*states[0])) == b"".join(packed(*states[1]))
+
+
+def test_pieces_of_a_process_that_is_ahead_count(make, sides, monkeypatch):
+    monkeypatch.setattr(shared, "_LEAST_LEFT_S", 0.0)
+    setup, recipe = make(table(2), **{"split.repeats": 2})
+    options = {"names": ("boosting",), "max_iterations": FEW}
+    expected = fit_rivals(setup, recipe, Ledger(), **options)
+    begun = begin_rivals(setup, recipe, Ledger(), side=SideProcess.begin(WORKER), **options)
+    until_s = time.monotonic() + GIVEN_UP_S
+    while not begun.side.has("0.1.None") and time.monotonic() < until_s:
+        time.sleep(0.001)
+    n_own, own = [], Helper.n_own
+    monkeypatch.setattr(Helper, "n_own", lambda *args: n_own.append(own(*args)) or n_own[-1])
+    found = begun.finish()
+    assert max(n_own) >= 2
+    assert begun.side.process.poll() is not None
+    states = [state_of_fits("boosting", rivals[1].fits) for rivals in (found, expected)]
+    assert b"".join(packed(*states[0])) == b"".join(packed(*states[1]))
+
+
+@pytest.mark.attack
+def test_all_is_made_by_threads_where_the_process_ahead_is_dead(make, sides, monkeypatch):
+    monkeypatch.setattr(boosted, "_LONG_CELLS", 1)
+    setup, recipe = make(table(2))
+    options = {"names": ("boosting",), "max_iterations": FEW}
+    expected = fit_rivals(setup, recipe, Ledger(), **options)
+    begun = begin_rivals(setup, recipe, Ledger(), side=SideProcess.begin(WORKER), **options)
+    begun.side.process.kill()
+    begun.side.process.wait()
+    made, own = [], shared.over_fits
+    monkeypatch.setattr(
+        shared, "over_fits", lambda *args, **how: made.append((args[1], how)) or own(*args, **how)
+    )
+    found = begun.finish()
+    assert sum(n_fits for n_fits, _ in made) >= 3
+    assert all(how == {"is_long": True} for _, how in made)
     states = [state_of_fits("boosting", rivals[1].fits) for rivals in (found, expected)]
     assert b"".join(packed(*states[0])) == b"".join(packed(*states[1]))
 

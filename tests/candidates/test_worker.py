@@ -66,6 +66,12 @@ class Aside:
     def ask(self, document):
         return False  # it has ended
 
+    def is_over(self):
+        return True
+
+    def close(self):
+        pass
+
     def seconds_a_piece(self):
         return 0.0
 

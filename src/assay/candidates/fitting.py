@@ -16,7 +16,7 @@ from assay.candidates.folds import Folds
 from assay.candidates.growth import growth_of, n_iterations
 from assay.candidates.kept import state_of_fits
 from assay.candidates.rivals import Fits, Majority, Rival
-from assay.candidates.shared import Helper, WithHelp, helping
+from assay.candidates.shared import helping, taking_over
 from assay.candidates.threads import load_learners
 from assay.candidates.work import Work
 from assay.candidates.worker import request
@@ -172,7 +172,7 @@ class Begun:
         """Return who makes the fits of boosting, for as long as they are made."""
         is_kept = self.keeper is not None and self.keeper.read("boosting") is not None
         if self.side is not None:
-            return nullcontext(WithHelp([Helper(self.side, work, is_ahead=True)]))
+            return taking_over(self.side, work)
         if "boosting" not in self.most_rows or is_kept or self.n_processors == 1:
             if self.helper is not None:
                 self.helper.close()

@@ -19,7 +19,7 @@ import numpy as np
 from assay.candidates.boosted import BoostedFit, First, Plan, plans_of
 from assay.candidates.boosting import Alone, Boosting, Hands
 from assay.candidates.kept import fits_of_state
-from assay.candidates.threads import load_learners, one_fit
+from assay.candidates.threads import load_learners, one_fit, over_fits
 from assay.candidates.work import Work
 from assay.candidates.worker import name_of, request
 from assay.side_process import SideProcess
@@ -30,6 +30,7 @@ T = TypeVar("T")
 WORKER = "assay.candidates.worker"
 _MOST_HELPERS = 3  # each takes about 0.2 GB of memory
 _LEAST_S = 4.0  # that all fits take, likely; a helper needs 1 to 3 s to begin
+_JOIN_S = 0.2
 _LEAST_LEFT_S = 1.5  # of fits, likely, for this process to take part in what one is ahead with
 
 
@@ -62,7 +63,10 @@ class Helper:
             return 0
         n_begun = 1 + sum(self._side.has(name_of(plan, idx)) for idx in fit_idx)
         left_s = (len(fit_idx) - n_begun) * self._side.seconds_a_piece()
-        return n_begun if left_s >= _LEAST_LEFT_S else len(fit_idx)
+        if left_s < _LEAST_LEFT_S or self._side.is_over():
+            return len(fit_idx)
+        self._request(plan, fit_idx[n_begun - 1], None)  # before it begins with another
+        return n_begun
 
     def grow(self, plan: Plan, fit_idx: int) -> First | None:
         """Return that it has the booster, with its validation losses; None if it failed."""
@@ -87,8 +91,11 @@ class Helper:
     def _ask(self, plan: Plan, fit_idx: int, n_kept: int | None) -> State | None:
         name = name_of(plan, fit_idx, n_kept)
         if not self._side.has(name):  # what it has ended with may still be on its way
-            self._side.ask({"plan": plan.number, "fit": fit_idx, "n_kept": n_kept})
+            self._request(plan, fit_idx, n_kept)
         return self._side.read(name)
+
+    def _request(self, plan: Plan, fit_idx: int, n_kept: int | None) -> None:
+        self._side.ask({"plan": plan.number, "fit": fit_idx, "n_kept": n_kept})
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ class WithHelp:
             _Hand(todo, partial(helper.grow, plan), helper.n_own(plan, fit_idx))
             for helper in self._helpers
         ]
-        found = self._together(todo, lambda idx: one_fit(plan.fit, idx), hands)
+        found = self._together(todo, plan.fit, hands, is_long=plan.is_long)
         return [found[idx] for idx in fit_idx]
 
     def bring(self, plan: Plan, boosters: list[Any], n_kept: list[int]) -> list[BoostedFit]:
@@ -140,19 +147,24 @@ class WithHelp:
         def here(idx: int) -> BoostedFit:
             booster = boosters[idx]
             if isinstance(booster, Elsewhere):  # and lost
-                booster, _ = one_fit(plan.fit, idx)
-            return one_fit(plan.bring_to, booster, idx, n_kept[idx])
+                booster, _ = plan.fit(idx)
+            return plan.bring_to(booster, idx, n_kept[idx])
 
         def owned(helper: Helper | None) -> deque[int]:
             of = [own.helper if isinstance(own, Elsewhere) else None for own in boosters]
             return deque(idx for idx, other in enumerate(of) if other is helper)
 
         hands = [_Hand(owned(one), partial(one.bring, plan, n_kept)) for one in self._helpers]
-        found = self._together(owned(None), here, hands)
+        found = self._together(owned(None), here, hands, is_long=plan.is_long)
         return [found[idx] for idx in range(len(boosters))]
 
     def _together(
-        self, todo: deque[int], here: Callable[[int], T], hands: Sequence[_Hand[T]]
+        self,
+        todo: deque[int],
+        here: Callable[[int], T],
+        hands: Sequence[_Hand[T]],
+        *,
+        is_long: bool = False,
     ) -> dict[int, T]:
         """Return all fits by their numbers; what others do not bring is made here.
 
@@ -160,6 +172,7 @@ class WithHelp:
             todo: What is to be done here, or the queue that all share.
             here: Makes a fit in this process.
             hands: The others.
+            is_long: As for `over_fits`.
         """
         wanted = {*todo, *(idx for hand in hands for idx in hand.todo)}
         found: dict[int, T] = {}
@@ -171,17 +184,19 @@ class WithHelp:
             with contextlib.suppress(RuntimeError, MemoryError):  # it cannot be started
                 other.start()
                 threads.append(other)
-
-        def made(idx: int) -> T:
-            load_learners()
-            return here(idx)
-
         while idx is not None:
-            found[idx] = made(idx)
+            load_learners()
+            found[idx] = one_fit(here, idx)
             idx = _next(todo)
         for other in threads:
-            other.join()
-        return found | {idx: made(idx) for idx in sorted(wanted - found.keys())}
+            while other.is_alive():
+                other.join(_JOIN_S)  # without a limit Windows would not hear Ctrl-C
+        left = sorted(wanted - found.keys())
+        if left:
+            load_learners()
+            made = over_fits(lambda number: here(left[number]), len(left), is_long=is_long)
+            found |= dict(zip(left, made, strict=True))
+        return found
 
 
 def _next(todo: deque[int]) -> int | None:
@@ -229,6 +244,20 @@ def helping(
         yield WithHelp(helpers) if helpers else Alone()
     finally:
         _end(sides)
+
+
+@contextlib.contextmanager
+def taking_over(side: SideProcess, work: Work) -> Iterator[Hands]:
+    """Yield the hands of a process that is ahead and of this one; it ends afterwards.
+
+    Args:
+        side: Runs `candidates.worker`; it makes all fits of boosting until some are asked for.
+        work: That it has been given.
+    """
+    try:
+        yield WithHelp([Helper(side, work, is_ahead=True)])
+    finally:
+        side.close()
 
 
 def _end(sides: Sequence[SideProcess]) -> None:
