@@ -38,6 +38,11 @@ def table(n_classes):
     )
 
 
+def bytes_of(rivals):
+    """Return the fits of boosting, behind the majority, as bytes."""
+    return b"".join(packed(*state_of_fits("boosting", rivals[1].fits)))
+
+
 @pytest.fixture
 def sides(monkeypatch):
     """Let processes begin; return those that did."""
@@ -84,7 +89,7 @@ def fit_shared(make, sides, monkeypatch):
         begun = begin_rivals(setup, recipe, Ledger(), side=side, n_processors=2, **options)
         found = begun.finish()
         assert grown
-        return [b"".join(packed(*state_of_fits("boosting", r[1].fits))) for r in (found, expected)]
+        return bytes_of(found), bytes_of(expected)
 
     return fit
 
@@ -114,8 +119,7 @@ def test_fits_of_a_process_that_is_ahead_are_taken_over(make, sides, monkeypatch
     assert there
     assert None not in there
     assert bool(here) == (least_left_s == 0.0)  # one fit is its own, the others are shared
-    states = [state_of_fits("boosting", rivals[1].fits) for rivals in (found, expected)]
-    assert b"".join(packed(*states[0])) == b"".join(packed(*states[1]))
+    assert bytes_of(found) == bytes_of(expected)
 
 
 def test_pieces_of_a_process_that_is_ahead_count(make, sides, monkeypatch):
@@ -132,8 +136,7 @@ def test_pieces_of_a_process_that_is_ahead_count(make, sides, monkeypatch):
     found = begun.finish()
     assert max(n_own) >= 2
     assert begun.side.process.poll() is not None
-    states = [state_of_fits("boosting", rivals[1].fits) for rivals in (found, expected)]
-    assert b"".join(packed(*states[0])) == b"".join(packed(*states[1]))
+    assert bytes_of(found) == bytes_of(expected)
 
 
 @pytest.mark.attack
@@ -152,8 +155,7 @@ def test_all_is_made_by_threads_where_the_process_ahead_is_dead(make, sides, mon
     found = begun.finish()
     assert sum(n_fits for n_fits, _ in made) >= 3
     assert all(how == {"is_long": True} for _, how in made)
-    states = [state_of_fits("boosting", rivals[1].fits) for rivals in (found, expected)]
-    assert b"".join(packed(*states[0])) == b"".join(packed(*states[1]))
+    assert bytes_of(found) == bytes_of(expected)
 
 
 def kill(helper, *_):

@@ -170,9 +170,9 @@ class Begun:
 
     def _hands(self, work: Work) -> AbstractContextManager[Hands]:
         """Return who makes the fits of boosting, for as long as they are made."""
-        is_kept = self.keeper is not None and self.keeper.read("boosting") is not None
         if self.side is not None:
             return taking_over(self.side, work)
+        is_kept = self.keeper is not None and self.keeper.read("boosting") is not None
         if "boosting" not in self.most_rows or is_kept or self.n_processors == 1:
             if self.helper is not None:
                 self.helper.close()

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -105,16 +105,16 @@ class _Hand(Generic[T]):
     Attributes:
         todo: Numbers of fits; the same queue may be shared with others.
         make: Returns a fit, or None if that failed.
-        n_own: How many of the first nobody else takes.
+        own: Numbers that only it takes, and first.
     """
 
     todo: deque[int]
     make: Callable[[int], T | None]
-    n_own: int = 0
+    own: Sequence[int] = ()
 
-    def work(self, own: Iterable[int], found: dict[int, T]) -> None:
+    def work(self, found: dict[int, T]) -> None:
         """Make its own fits and then others, until there are none, or one fails."""
-        for idx in itertools.chain(own, iter(lambda: _next(self.todo), None)):
+        for idx in itertools.chain(self.own, iter(lambda: _next(self.todo), None)):
             made = self.make(idx)
             if made is None:
                 return
@@ -134,10 +134,10 @@ class WithHelp:
     def grow(self, plan: Plan, fit_idx: Sequence[int]) -> list[First]:
         """Return boosters, of which some are `Elsewhere`, and their validation losses."""
         todo = deque(fit_idx)
-        hands = [
-            _Hand(todo, partial(helper.grow, plan), helper.n_own(plan, fit_idx))
-            for helper in self._helpers
-        ]
+        hands = []
+        for helper in self._helpers:
+            own = [todo.popleft() for _ in range(helper.n_own(plan, fit_idx))]
+            hands.append(_Hand(todo, partial(helper.grow, plan), own))
         found = self._together(todo, plan.fit, hands, is_long=plan.is_long)
         return [found[idx] for idx in fit_idx]
 
@@ -174,13 +174,12 @@ class WithHelp:
             hands: The others.
             is_long: As for `over_fits`.
         """
-        wanted = {*todo, *(idx for hand in hands for idx in hand.todo)}
+        wanted = {*todo, *(idx for hand in hands for idx in (*hand.own, *hand.todo))}
         found: dict[int, T] = {}
-        owned = [[hand.todo.popleft() for _ in range(hand.n_own)] for hand in hands]
         idx = _next(todo)  # this process is not left without any of the others
         threads = []
-        for hand, own in zip(hands, owned, strict=True):
-            other = threading.Thread(target=hand.work, args=(own, found), daemon=True)
+        for hand in hands:
+            other = threading.Thread(target=hand.work, args=(found,), daemon=True)
             with contextlib.suppress(RuntimeError, MemoryError):  # it cannot be started
                 other.start()
                 threads.append(other)

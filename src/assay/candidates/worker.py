@@ -42,19 +42,29 @@ def answer(given: State, send: Send, inbox: Inbox) -> None:
     work = Work.from_state(arrays, document["work"])
     most_rows, max_iterations = document["most_rows"], document["max_iterations"]
     single = SingleFits(send, inbox)
-    with suppress(_AskedError):
-        for name, most in {} if document["is_helper"] else most_rows.items():
-            if name == "boosting":
-                work.fit(name, most_rows=most, max_iterations=max_iterations, hands=single)
-                send(name, ({}, {}))  # the fits are on their way; these were all
-                continue
-            with _no_warning():
-                fits = work.fit(name, most_rows=most, max_iterations=max_iterations)
-            send(name, state_of_fits(name, fits))
-        if not document["is_helper"]:
+    if not document["is_helper"]:
+        with suppress(_AskedError):
+            _fit_all(work, most_rows, max_iterations, single, send)
             return
     most = most_rows["boosting"]
     single.serve(plans_of(work.training, work.folds, work.seed, most, max_iterations))
+
+
+def _fit_all(
+    work: Work,
+    most_rows: dict[str, int],
+    max_iterations: int | None,
+    single: "SingleFits",
+    send: Send,
+) -> None:
+    for name, most in most_rows.items():
+        if name == "boosting":
+            work.fit(name, most_rows=most, max_iterations=max_iterations, hands=single)
+            send(name, ({}, {}))  # the fits are on their way; these were all
+            continue
+        with _no_warning():
+            fits = work.fit(name, most_rows=most, max_iterations=max_iterations)
+        send(name, state_of_fits(name, fits))
 
 
 class _AskedError(Exception):
