@@ -42,6 +42,14 @@ def test_levels_become_codes_with_missing_and_unseen_apart():
     np.testing.assert_array_equal(encoder.transform(table).codes[:, 0], [2, 3, 0, 1])
 
 
+def test_levels_of_one_row_get_the_codes_of_a_long_table():
+    encoder = encoder_for({"c": (Kind.CATEGORICAL, ["b", "a", None])})
+    rows = pl.DataFrame({"c": ["a", "b", None, "new"] * 20})
+    alone = [encoder.transform(Table(rows[at])).codes.item() for at in range(4)]
+    assert alone == [2, 3, 0, 1]
+    assert encoder.transform(Table(rows)).codes[:, 0].tolist() == alone * 20
+
+
 def test_numeric_levels_are_ordered_as_numbers():
     encoder = encoder_for({"c": (Kind.CATEGORICAL, ["10", "9", "x", "1"])})
     assert encoder.categorical[0].levels == ("1", "9", "10", "x")

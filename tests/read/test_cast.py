@@ -66,6 +66,25 @@ def test_a_level_depends_on_its_own_cell_only(cells):
     assert again == whole
 
 
+def test_texts_of_a_record_read_as_in_a_long_table():
+    # Few cells are read at once for all columns, many column by column.
+    cells = [" a ", "?", None, "", "3.0", "TRUE", "true", "Yes", "-7.0 "] * 1000
+    frame = pl.DataFrame({"c": cells, "b": cells[1:] + cells[:1], "k": cells[::-1]})
+    specs = (spec("c", Kind.CATEGORICAL), spec("b", Kind.BOOLEAN), spec("k", Kind.CONSTANT))
+    whole = apply(frame, *specs)
+    assert whole.head(9).equals(pl.concat([apply(frame[at], *specs) for at in range(9)]))
+    assert whole["c"][:5].to_list() == ["a", None, None, None, "3"]
+    assert whole["b"][4:7].to_list() == ["true", "true", "yes"]
+
+
+@pytest.mark.parametrize("kind", [Kind.NUMERIC, Kind.DATETIME])
+def test_a_column_of_nothing_is_missing_numbers_or_moments(kind):
+    empty = pl.DataFrame({"x": [None, None]}, schema={"x": pl.String})
+    assert apply(empty, spec("x", kind))["x"].to_list() == [None, None]
+    dtype = pl.Float64 if kind == Kind.NUMERIC else pl.Datetime("us")
+    assert apply(empty, spec("x", kind))["x"].dtype == dtype
+
+
 def test_columns_come_in_schema_order_and_types():
     frame = pl.DataFrame(
         {

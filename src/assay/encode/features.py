@@ -5,12 +5,14 @@ rows (centres, bins, which levels were seen) is not here but in the members.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import polars as pl
 
+from assay.encode.arrays import FIRST_LEVEL_CODE
 from assay.errors import UserError
 from assay.options import (
     CategoricalEncoding,
@@ -98,6 +100,11 @@ class CategoricalFeature:
     def has_rare(self) -> bool:
         """Whether rare and unseen levels share a state."""
         return self.min_count > 1
+
+    @cached_property
+    def codes(self) -> dict[str, int]:
+        """The code of each known level."""
+        return {level: idx + FIRST_LEVEL_CODE for idx, level in enumerate(self.levels)}
 
 
 @dataclass(frozen=True)
@@ -279,7 +286,8 @@ def feature_to_dict(
     feature: NumericFeature | CategoricalFeature | TextFeature,
 ) -> dict[str, Any]:
     """Return plain data for JSON."""
-    return dict(vars(feature))  # flat; `asdict` takes ten times as long
+    # Flat: `asdict` takes ten times as long.
+    return {field.name: getattr(feature, field.name) for field in fields(feature)}
 
 
 def _check_used(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.encode.arrays import FIRST_LEVEL_CODE, MISSING_CODE, UNSEEN_CODE, Arrays, code_type
+from assay.encode.arrays import MISSING_CODE, UNSEEN_CODE, Arrays, code_type
 from assay.encode.datetime import DATE_PARTS, date_part
 from assay.encode.decisions import tell_categorical, tell_numeric, tell_text
 from assay.encode.features import (
@@ -37,6 +37,7 @@ from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
 
 _MOST_CELLS = 1 << 20  # that are encoded in one go, 8 MB
+_FEW_ROWS = 64  # whose levels Python looks up sooner than Polars
 _LARGEST_NUMBER = 1e30  # numbers stop here, so that differences of two are finite float32
 
 
@@ -128,7 +129,7 @@ class TableEncoder:
         n_levels = max((len(feature.levels) for feature in self.categorical), default=0)
         codes = np.empty((n_rows, len(self.categorical)), dtype=code_type(n_levels))
         for idx, feature in enumerate(self.categorical):
-            codes[:, idx] = _codes(take(feature.column), feature.levels)
+            codes[:, idx] = _codes(take(feature.column), feature)
         blocks = [
             hash_ngrams(take(part.column), part.n_buckets, part.n_ngrams) for part in self.text
         ]
@@ -249,11 +250,15 @@ def _values(series: pl.Series, part: NumericPart) -> np.ndarray:
     return np.where(is_infinite, np.nan, values) if is_infinite.any() else values
 
 
-def _codes(series: pl.Series, levels: tuple[str, ...]) -> np.ndarray:
+def _codes(series: pl.Series, feature: CategoricalFeature) -> np.ndarray:
+    """Return the code of each level, shape (N,), int32."""
+    if len(series) <= _FEW_ROWS:
+        known = feature.codes
+        own = [MISSING_CODE if level is None else known.get(level, UNSEEN_CODE) for level in series]
+        return np.array(own, dtype=np.int32)
     if series.null_count() == len(series):
         return np.full(len(series), MISSING_CODE, dtype=np.int32)
-    index = {level: idx + FIRST_LEVEL_CODE for idx, level in enumerate(levels)}
-    codes = series.replace_strict(index, default=UNSEEN_CODE, return_dtype=pl.Int32)
+    codes = series.replace_strict(feature.codes, default=UNSEEN_CODE, return_dtype=pl.Int32)
     if series.null_count():
         codes = codes.set(series.is_null(), MISSING_CODE)
     return codes.to_numpy()

@@ -6,7 +6,7 @@ in a table that is predicted is logged; in training the ledger is told of it.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -23,6 +23,9 @@ from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, NumberFormat, Schema
 from assay.table import Table
 
+_FEW_CELLS = 4096  # columns are read together up to this many
+_WITH_LEVELS = (Kind.CATEGORICAL, Kind.BOOLEAN, Kind.CONSTANT)
+_ARITHMETIC = {Kind.NUMERIC: pl.Float64(), Kind.DATETIME: pl.Datetime("us")}
 _CLEAR_DATE = "%Y-%m-%d"  # asked for where several formats are read
 _LOG = logging.getLogger("assay")
 _is_silent = ContextVar("_is_silent", default=False)
@@ -63,14 +66,16 @@ def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: b
     _check_columns(table, schema, fills=fills)
     present = set(table.names)
     columns = {}
-    for spec in schema.columns:
-        if spec.name in present:
-            series = plain_series(table.column(spec.name))
-        else:
-            series = pl.Series(spec.name, [None] * table.n_rows, dtype=pl.String)
-            if spec.kind.is_feature:
-                _warn(table.source, spec.name, "it is absent, all its cells read as missing")
-        columns[spec.name] = _typed(series, spec, recipe, table.source, is_training)
+    for specs in _batches(schema.columns, table.n_rows):
+        cells = {spec.name: _cells(table, spec, is_absent=spec.name not in present)
+                 for spec in specs}  # fmt: skip
+        levels = _levels_together(specs, cells, recipe.read.missing)
+        for spec in specs:
+            if spec.name in levels:
+                columns[spec.name] = levels[spec.name]
+                continue
+            own = cells[spec.name]
+            columns[spec.name] = _typed(own, spec, recipe, table.source, is_training)
     return table.with_frame(pl.DataFrame(columns))
 
 
@@ -170,10 +175,49 @@ def _listed(names: Sequence[str], limit: int) -> str:
     return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
 
 
+def _batches(specs: Sequence[ColumnSpec], n_rows: int) -> Iterator[Sequence[ColumnSpec]]:
+    """Part columns: those of a long table one by one, so that one is in memory twice."""
+    size = max(_FEW_CELLS // max(n_rows, 1), 1)
+    return (specs[first : first + size] for first in range(0, len(specs), size))
+
+
+def _cells(table: Table, spec: ColumnSpec, *, is_absent: bool) -> pl.Series:
+    """Return the plain cells of a column, missing ones where it is absent."""
+    if not is_absent:
+        return plain_series(table.column(spec.name))
+    if spec.kind.is_feature:
+        _warn(table.source, spec.name, "it is absent, all its cells read as missing")
+    return pl.Series(spec.name, [None] * table.n_rows, dtype=pl.String)
+
+
+def _levels_together(
+    specs: Sequence[ColumnSpec], cells: Mapping[str, pl.Series], missing: Collection[str]
+) -> dict[str, pl.Series]:
+    """Return the levels of those columns that hold texts, read in one go.
+
+    A call of Polars takes as long for a cell as for a thousand, and to read a text takes
+    six: a record of 20 texts would spend nearly all its time on them.
+    """
+    own = [
+        spec for spec in specs if spec.kind in _WITH_LEVELS and cells[spec.name].dtype == pl.String
+    ]
+    if not own:
+        return {}
+    n_rows = len(cells[own[0].name])
+    read = _text_levels(pl.concat([cells[spec.name] for spec in own]), missing)
+    levels = {}
+    for idx, spec in enumerate(own):
+        series = read[idx * n_rows : (idx + 1) * n_rows].rename(spec.name)
+        levels[spec.name] = series.str.to_lowercase() if spec.kind == Kind.BOOLEAN else series
+    return levels
+
+
 def _typed(
     series: pl.Series, spec: ColumnSpec, recipe: Recipe, source: str, is_training: bool
 ) -> pl.Series:
     missing = recipe.read.missing
+    if spec.kind in _ARITHMETIC and series.null_count() == len(series):
+        return pl.Series(series.name, [None] * len(series), dtype=_ARITHMETIC[spec.kind])
     if spec.kind == Kind.NUMERIC:
         return _numeric(series, spec, recipe, source, is_training)
     if spec.kind == Kind.DATETIME:
