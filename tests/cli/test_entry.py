@@ -277,7 +277,10 @@ def test_inspect_and_show_import_no_torch(start, model, fruit):
 
 
 def test_completion_script_is_printed(start):
-    process = start("--show-completion", "bash", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Else typer asks which shell has begun this, which may be one it does not know.
+    env = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = start("--show-completion", "bash", env=env, **pipes)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert b"_assay_completion" in out
