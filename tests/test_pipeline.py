@@ -1,5 +1,7 @@
 """The story: options of a training reach the training."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -85,6 +87,21 @@ def test_a_seed_changes_the_model_and_repeats_it():
     )
     assert first == again
     assert first != other
+
+
+@pytest.mark.parametrize(
+    ("options", "encoding"),
+    [
+        ({}, "robust scale, 16 bins in 5 of 10 networks"),
+        ({"split.repeats": 1}, "robust scale, 16 bins"),
+        ({"encode.bins": 4}, "robust scale, 4 bins"),
+    ],
+)
+def test_few_rows_are_read_with_bins_and_without_by_two_repeats(options, encoding, tmp_path):
+    model = assay.train(unbalanced(), "y", options={**FAST, "train.epochs": 1, **options})
+    model.report(tmp_path / "report.json")
+    columns = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["columns"]
+    assert {column["encoding"] for column in columns["items"]} == {encoding}
 
 
 def test_what_judges_is_computed_on_one_thread_of_blas(monkeypatch):

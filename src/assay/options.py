@@ -177,7 +177,8 @@ class EncodeRecipe(Section):
     clip: bool = Field(True, description="squash scaled numbers smoothly into (-3, 3)")
     bins: Annotated[int, Field(ge=0, le=256)] | Auto = Field(
         "auto",
-        description="quantile bins of a number; auto: 16, up to 64 for few in many rows; 0: none",
+        description="quantile bins of a number; auto: 16, up to 64 for few in many rows, none in "
+        "every second repeat of 201 to 1,000 rows where no column has its own; 0: none",
     )
     max_total_bins: Annotated[int, Field(ge=0)] = Field(
         8192, description="bins of all numbers and scores of texts together: many get fewer each"

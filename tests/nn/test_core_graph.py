@@ -83,6 +83,16 @@ def test_core_graph_equals_the_network(options, rng):
     np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
 
 
+def test_members_may_read_numbers_without_bins(rng):
+    network, arrays = make_network(rng, {})
+    network.leave_out_bins(np.array([1]))
+    arrays = strange(arrays)
+    rows = EncodedRows(network, arrays, torch.device("cpu"))
+    average = np.exp(average_members(member_log_probabilities(network, rows)))
+    found = CoreGraph(build_core_graph(network, Calibration())).run(arrays)
+    np.testing.assert_allclose(found, average, atol=2e-6)
+
+
 @pytest.mark.parametrize("n_classes", [2, 20])
 def test_texts_say_the_same_of_any_number_of_classes(n_classes, rng):
     network, arrays = make_network(rng, {}, n_classes)

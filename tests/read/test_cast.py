@@ -296,3 +296,18 @@ def test_dates_written_as_text_for_a_typed_column_stand_alone():
     assert "\n" not in str(error.value)
     read = apply(frame, column, **{"predict.invalid": "missing"})["d"].to_list()
     assert read == [dt.datetime(2020, 4, 13), None]
+
+
+@pytest.mark.parametrize("n_rows", [1, 5000])
+def test_columns_are_warned_of_in_their_order(n_rows, caplog):
+    frame = pl.DataFrame({"a": ["x"] * n_rows, "c": ["x"] * n_rows})
+    specs = [spec(name, Kind.NUMERIC) for name in ("a", "b", "c")]
+    apply(frame, *specs, **{"predict.missing_columns": "fill", "predict.invalid": "missing"})
+    told = [record.getMessage().split("column ")[1][:3] for record in caplog.records]
+    assert told == ["'a'", "'b'", "'c'"]
+
+
+def test_missing_dates_are_no_numbers_while_training():
+    frame = pl.DataFrame({"x": [None]}, schema={"x": pl.Date})
+    with pytest.raises(UserError, match="numbers are expected, the column holds Date"):
+        apply(frame, spec("x", Kind.NUMERIC), is_training=True)

@@ -173,3 +173,50 @@ def test_where_no_row_is_left_out_no_calibration_undoes_class_weights():
 )
 def test_class_weights_that_change_no_probability_are_not_told(rare_share, options):
     assert told_of_class_weights(rare_share, **options) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "n_plain"),
+    [
+        ({}, 3),  # of the second repeat
+        ({"encode.bins": 16}, 0),
+        ({"encode.columns.x.bins": 16}, 0),
+        ({"split.repeats": 1}, 0),
+        ({"model.init": "orthogonal"}, 0),
+        ({"model.input_scale": False}, 0),
+        ({"split.folds": 0, "split.members": 6, "split.validation_share": 0.2}, 0),
+    ],
+)
+def test_every_second_repeat_of_few_rows_reads_numbers_without_bins(options, n_plain, monkeypatch):
+    monkeypatch.setattr("assay.training.setup._SMOOTH_ROWS", range(150, 151))
+    samples, recipe = make_samples(**options)
+    network = set_up(samples, recipe, CPU).network
+    is_plain = (network.numeric.inverse_width == 0.0).all(dim=1)
+    assert is_plain.tolist() == [False] * (len(is_plain) - n_plain) + [True] * n_plain
+
+
+@pytest.mark.parametrize("rows", [range(149), range(151, 200)])
+def test_fewer_or_more_rows_are_read_with_bins_by_all(rows, monkeypatch):
+    monkeypatch.setattr("assay.training.setup._SMOOTH_ROWS", rows)
+    samples, recipe = make_samples(**{"split.repeats": 2})
+    network = set_up(samples, recipe, CPU).network
+    assert (network.numeric.inverse_width != 0.0).any(dim=1).all()
+
+
+def test_members_without_bins_start_as_networks_that_have_none(monkeypatch):
+    monkeypatch.setattr("assay.training.setup._SMOOTH_ROWS", range(150, 151))
+    chosen = {"split.repeats": 2, "drop": ["text"]}
+    samples, recipe = make_samples(**chosen)
+    bare, bare_recipe = make_samples(**chosen, **{"encode.bins": 0})
+    mixed, none = set_up(samples, recipe, CPU), set_up(bare, bare_recipe, CPU)
+    rows = torch.arange(150).expand(6, -1)
+    plain = mixed.lesson.rows.take(rows).features[3:]
+    n_bins = len(mixed.network.numeric.bin_feature)
+    assert not plain[:, :, 1 : 1 + n_bins].any()
+    others = torch.cat([plain[:, :, :1], plain[:, :, 1 + n_bins :]], dim=2)
+    assert others.shape == none.lesson.rows.take(rows).features[3:].shape
+    assert torch.equal(others, none.lesson.rows.take(rows).features[3:])
+    n_inputs = (mixed.network.n_inputs, none.network.n_inputs)
+    expected = torch.full((), n_inputs[0] / n_inputs[1]).sqrt()
+    torch.testing.assert_close(mixed.network.input_scale[3:].unique(), expected[None])
+    assert (mixed.network.input_scale[:3] == 1.0).all()

@@ -103,8 +103,8 @@ class CategoricalFeature:
 
     @cached_property
     def codes(self) -> dict[str, int]:
-        """The code of each known level."""
-        return {level: idx + FIRST_LEVEL_CODE for idx, level in enumerate(self.levels)}
+        """The code of each known level; kept from the first use on."""
+        return level_codes(self.levels)
 
 
 @dataclass(frozen=True)
@@ -280,6 +280,11 @@ def list_names(names: Sequence[str]) -> str:
     """
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(repr(name) for name in names[:5]) + more
+
+
+def level_codes(levels: Sequence[str]) -> dict[str, int]:
+    """Return the code of each known level."""
+    return {level: idx + FIRST_LEVEL_CODE for idx, level in enumerate(levels)}
 
 
 def feature_to_dict(

@@ -25,6 +25,7 @@ from assay.encode.features import (
     check_choices,
     check_fill_value,
     feature_to_dict,
+    level_codes,
     numeric_feature,
 )
 from assay.encode.target import class_codes
@@ -37,7 +38,7 @@ from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
 
 _MOST_CELLS = 1 << 20  # that are encoded in one go, 8 MB
-_FEW_ROWS = 64  # whose levels Python looks up sooner than Polars
+_LOOKED_UP_ROWS = 64  # up to here Python finds levels sooner than Polars
 _LARGEST_NUMBER = 1e30  # numbers stop here, so that differences of two are finite float32
 
 
@@ -252,13 +253,14 @@ def _values(series: pl.Series, part: NumericPart) -> np.ndarray:
 
 def _codes(series: pl.Series, feature: CategoricalFeature) -> np.ndarray:
     """Return the code of each level, shape (N,), int32."""
-    if len(series) <= _FEW_ROWS:
-        known = feature.codes
+    if len(series) <= _LOOKED_UP_ROWS:
+        known = feature.codes  # kept: whoever asks for few rows asks again
         own = [MISSING_CODE if level is None else known.get(level, UNSEEN_CODE) for level in series]
         return np.array(own, dtype=np.int32)
     if series.null_count() == len(series):
         return np.full(len(series), MISSING_CODE, dtype=np.int32)
-    codes = series.replace_strict(feature.codes, default=UNSEEN_CODE, return_dtype=pl.Int32)
+    known = level_codes(feature.levels)
+    codes = series.replace_strict(known, default=UNSEEN_CODE, return_dtype=pl.Int32)
     if series.null_count():
         codes = codes.set(series.is_null(), MISSING_CODE)
     return codes.to_numpy()

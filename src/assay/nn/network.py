@@ -5,6 +5,7 @@ encoded by fitted, unlearned statistics first (`encode`), which a trainer may do
 once for all rows; the learned part follows (`forward`).
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -197,6 +198,24 @@ class Network(nn.Module):
             return self.scores(arrays)
         parts = inner_parts(train) if parts is None else parts
         return self.text.fit(arrays.text, y, train, parts, row_weight)
+
+    @torch.no_grad()
+    def leave_out_bins(self, member_idx: np.ndarray) -> None:
+        """Let some members read numbers without bins; called once, after `fit`.
+
+        Their bins are 0 for every row. A scale of the inputs, which has to be learnt, makes
+        their other inputs count as much as in a network that has no others, where weights
+        start in proportion to 1 / sqrt(inputs). Scores of texts keep their bins.
+
+        Args:
+            member_idx: Indices of the members, shape (K',), int64.
+        """
+        n_bins = len(self.numeric.bin_feature)
+        if not n_bins:
+            return
+        self.numeric.left[member_idx] = 0.0
+        self.numeric.inverse_width[member_idx] = 0.0
+        self.input_scale[member_idx] *= math.sqrt(self.n_inputs / (self.n_inputs - n_bins))
 
     def scores(self, arrays: Arrays) -> Tensor:
         """Return the scores (K, N, S) of the texts of rows that no member learnt from."""

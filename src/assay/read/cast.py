@@ -25,7 +25,7 @@ from assay.table import Table
 
 _FEW_CELLS = 4096  # columns are read together up to this many
 _WITH_LEVELS = (Kind.CATEGORICAL, Kind.BOOLEAN, Kind.CONSTANT)
-_ARITHMETIC = {Kind.NUMERIC: pl.Float64(), Kind.DATETIME: pl.Datetime("us")}
+_EMPTY_DTYPE = {Kind.NUMERIC: pl.Float64(), Kind.DATETIME: pl.Datetime("us")}
 _CLEAR_DATE = "%Y-%m-%d"  # asked for where several formats are read
 _LOG = logging.getLogger("assay")
 _is_silent = ContextVar("_is_silent", default=False)
@@ -67,10 +67,12 @@ def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: b
     present = set(table.names)
     columns = {}
     for specs in _batches(schema.columns, table.n_rows):
-        cells = {spec.name: _cells(table, spec, is_absent=spec.name not in present)
+        cells = {spec.name: _cells(table, spec, is_present=spec.name in present)
                  for spec in specs}  # fmt: skip
         levels = _levels_together(specs, cells, recipe.read.missing)
         for spec in specs:
+            if spec.name not in present and spec.kind.is_feature:
+                _warn(table.source, spec.name, "it is absent, all its cells read as missing")
             if spec.name in levels:
                 columns[spec.name] = levels[spec.name]
                 continue
@@ -181,12 +183,10 @@ def _batches(specs: Sequence[ColumnSpec], n_rows: int) -> Iterator[Sequence[Colu
     return (specs[first : first + size] for first in range(0, len(specs), size))
 
 
-def _cells(table: Table, spec: ColumnSpec, *, is_absent: bool) -> pl.Series:
+def _cells(table: Table, spec: ColumnSpec, *, is_present: bool) -> pl.Series:
     """Return the plain cells of a column, missing ones where it is absent."""
-    if not is_absent:
+    if is_present:
         return plain_series(table.column(spec.name))
-    if spec.kind.is_feature:
-        _warn(table.source, spec.name, "it is absent, all its cells read as missing")
     return pl.Series(spec.name, [None] * table.n_rows, dtype=pl.String)
 
 
@@ -216,8 +216,9 @@ def _typed(
     series: pl.Series, spec: ColumnSpec, recipe: Recipe, source: str, is_training: bool
 ) -> pl.Series:
     missing = recipe.read.missing
-    if spec.kind in _ARITHMETIC and series.null_count() == len(series):
-        return pl.Series(series.name, [None] * len(series), dtype=_ARITHMETIC[spec.kind])
+    is_empty = series.dtype == pl.String and series.null_count() == len(series)
+    if is_empty and spec.kind in _EMPTY_DTYPE:
+        return pl.Series(series.name, [None] * len(series), dtype=_EMPTY_DTYPE[spec.kind])
     if spec.kind == Kind.NUMERIC:
         return _numeric(series, spec, recipe, source, is_training)
     if spec.kind == Kind.DATETIME:

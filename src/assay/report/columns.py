@@ -39,13 +39,13 @@ def column_list(contents: ModelContents) -> list[dict[str, Any]]:
 
 def _encodings(contents: ModelContents) -> dict[str, str]:
     """Return in words how each column becomes numbers."""
-    encoder = contents.predictor.encoder
+    encoder, where = contents.predictor.encoder, _binned(contents)
     parts: dict[str, list[str]] = {}
     for number in encoder.numeric:
         scale = f"divided by {number.divisor:g}" if number.scale == "divide" else number.scale
         steps = [f"{scale} scale" if number.scale not in ("divide", "none") else scale]
         steps = ["as it is"] if number.scale == "none" else steps
-        steps += [f"{number.n_bins} bins"] if number.n_bins else []
+        steps += [f"{number.n_bins} bins{where}"] if number.n_bins else []
         steps += ["missing flag"] if number.has_flag else []
         is_date = number.part != "value"
         parts.setdefault(number.column, []).extend([number.part] if is_date else steps)
@@ -58,3 +58,12 @@ def _encodings(contents: ModelContents) -> dict[str, str]:
     for text in encoder.text:
         parts[text.column] = [f"words and n-grams in {text.n_buckets} buckets"]
     return {name: ", ".join(words) for name, words in parts.items()}
+
+
+def _binned(contents: ModelContents) -> str:
+    """Return in words which networks read numbers in bins: nothing where all do."""
+    inverse_width = contents.members.get("numeric.inverse_width")
+    if inverse_width is None:
+        return ""
+    n_binned, n_members = int(inverse_width.any(axis=1).sum()), len(inverse_width)
+    return f" in {n_binned} of {n_members} networks" if 0 < n_binned < n_members else ""
