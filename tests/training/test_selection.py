@@ -20,9 +20,9 @@ def take(selection: Selection, epoch: int, n_epochs: int, *losses: float) -> Non
     selection.keep(selection.judge(of_members(*losses), progress=progress), epoch)
 
 
-def follow(recipe: TrainRecipe, curve: list[float]) -> tuple[int, int]:
+def follow(recipe: TrainRecipe, curve: list[float], **rows: int) -> tuple[int, int]:
     """Return after how many epochs of `curve` a training of two members ends, and the kept one."""
-    selection = Selection(recipe, (0, 0))
+    selection = Selection(recipe, (0, 0), **rows)
     for epoch, loss in enumerate(curve, start=1):
         take(selection, epoch, len(curve), loss, loss)
         if epoch == len(curve) or selection.is_over(epoch):
@@ -170,3 +170,14 @@ def test_a_selection_goes_on_where_it_was_stored():
 def test_other_schedules_wait_for_epochs(patience, n_epochs):
     recipe = TrainRecipe(schedule="cosine", patience=patience)
     assert follow(recipe, [0.1] + [0.9] * 59) == (n_epochs, 1)
+
+
+@pytest.mark.parametrize(("n_train", "n_epochs"), [(800, 13), (801, 64)])
+def test_with_few_rows_a_cycle_has_to_bring_more_than_next_to_nothing(n_train, n_epochs):
+    curve = [0.999**epoch for epoch in range(64)]  # the cycle that ends is the best, and kept
+    assert follow(TrainRecipe(), curve, n_train=n_train) == (n_epochs, n_epochs)
+
+
+def test_with_few_rows_a_cycle_that_brings_enough_is_followed_by_another():
+    curve = [0.99**epoch for epoch in range(64)]
+    assert follow(TrainRecipe(), curve, n_train=100) == (64, 64)

@@ -148,7 +148,7 @@ class Run:
         ]
         self._shuffled_from: list[Tensor] = []  # states of the generators
         self.best = {name: p.detach().clone() for name, p in network.named_parameters()}
-        self.selection = Selection(recipe, lesson.repeat)
+        self.selection = Selection(recipe, lesson.repeat, n_train=max(lesson.train.counts))
         self.history.best_epoch = self.selection.best_epoch
 
     def train_epoch(self, epoch: int) -> None:

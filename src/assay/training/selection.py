@@ -21,6 +21,7 @@ TEMPERATURES = (1.0, *np.geomspace(0.5, 6.0, 8).tolist())
 """Validation losses are measured at each; the first is the plain log loss."""
 
 _AUTO_PATIENCE = 20
+_FEW_ROWS, _LEAST_GAIN = 800, 0.02  # of the loss, in a cycle; the next takes twice the time
 
 
 def losses_of_others(losses: np.ndarray, repeat: tuple[int, ...]) -> np.ndarray:
@@ -59,13 +60,17 @@ class Selection:
     Args:
         recipe: Its `patience` and `schedule`.
         repeat: Number of each member's repeat.
+        n_train: Training rows of the largest member: with few, a cycle has to bring more.
     """
 
-    def __init__(self, recipe: TrainRecipe, repeat: tuple[int, ...]) -> None:
+    def __init__(
+        self, recipe: TrainRecipe, repeat: tuple[int, ...], *, n_train: int = 1_000_000
+    ) -> None:
         self.best_epoch = np.zeros(len(repeat), dtype=np.int64)
         self._best_loss = np.full(len(repeat), np.inf)
         self._judged = self._best_loss.copy()  # of the newest epoch
         self._recipe, self._repeat = recipe, repeat
+        self._least_gain = _LEAST_GAIN if n_train <= _FEW_ROWS else 0.0
         has_cycles = cycle_at(recipe.schedule, 1.0 - 1e-9) > 0
         self._is_by_cycle = has_cycles and recipe.patience in ("auto", 0)
         self._cycle, self._is_cycle_over = 0, False
@@ -142,13 +147,14 @@ class Selection:
         """Whether no better epoch is to be expected after so many.
 
         With "auto" patience a schedule of several cycles ends after the first cycle that
-        brought the members nothing.
+        brought the members nothing, or with few rows next to nothing.
         """
         patience = self._recipe.patience
         if patience == 0:
             return False
         if self._is_by_cycle:
             *before, newest = self._ends or [np.inf]
-            return self._is_cycle_over and bool(before) and newest >= min(before)
+            is_enough = bool(before) and newest < min(before) * (1.0 - self._least_gain)
+            return self._is_cycle_over and bool(before) and not is_enough
         n_epochs = _AUTO_PATIENCE if patience == "auto" else patience
         return bool(epoch - self.best_epoch.max() >= n_epochs)
