@@ -172,10 +172,15 @@ def test_other_schedules_wait_for_epochs(patience, n_epochs):
     assert follow(recipe, [0.1] + [0.9] * 59) == (n_epochs, 1)
 
 
-@pytest.mark.parametrize(("n_train", "n_epochs"), [(800, 13), (801, 64)])
+@pytest.mark.parametrize(("n_train", "n_epochs"), [(800, 30), (801, 64)])
 def test_with_few_rows_a_cycle_has_to_bring_more_than_next_to_nothing(n_train, n_epochs):
     curve = [0.999**epoch for epoch in range(64)]  # the cycle that ends is the best, and kept
     assert follow(TrainRecipe(), curve, n_train=n_train) == (n_epochs, n_epochs)
+
+
+def test_a_slow_start_is_no_end():
+    curve = [0.999**epoch for epoch in range(12)]
+    assert follow(TrainRecipe(), curve, n_train=100) == (12, 12)
 
 
 def test_with_few_rows_a_cycle_that_brings_enough_is_followed_by_another():

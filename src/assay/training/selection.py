@@ -22,6 +22,7 @@ TEMPERATURES = (1.0, *np.geomspace(0.5, 6.0, 8).tolist())
 
 _AUTO_PATIENCE = 20
 _FEW_ROWS, _LEAST_GAIN = 800, 0.02  # of the loss, in a cycle; the next takes twice the time
+_SETTLED_EPOCHS = 20  # before, little gain may be a slow start
 
 
 def losses_of_others(losses: np.ndarray, repeat: tuple[int, ...]) -> np.ndarray:
@@ -154,7 +155,8 @@ class Selection:
             return False
         if self._is_by_cycle:
             *before, newest = self._ends or [np.inf]
-            is_enough = bool(before) and newest < min(before) * (1.0 - self._least_gain)
+            least_gain = self._least_gain if epoch >= _SETTLED_EPOCHS else 0.0
+            is_enough = bool(before) and newest < min(before) * (1.0 - least_gain)
             return self._is_cycle_over and bool(before) and not is_enough
         n_epochs = _AUTO_PATIENCE if patience == "auto" else patience
         return bool(epoch - self.best_epoch.max() >= n_epochs)
