@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=300)
     options = parser.parse_args()
 
+    import pandas as pd
     from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.pipeline import make_pipeline
@@ -57,15 +58,13 @@ def main() -> None:
     model = assay.train(table, "y")
     records = x.head(options.records).to_dicts()
 
-    def ask_peer(record: dict[str, object]) -> object:
-        import pandas as pd
-
-        return peer.predict_proba(pd.DataFrame([record]))
-
-    taken: dict[str, list[float]] = {"assay": [], "scikit-learn": []}
+    asked = {
+        "assay": lambda record: model.predict_proba([record]),
+        "scikit-learn": lambda record: peer.predict_proba(pd.DataFrame([record])),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in asked}
     for record in records:
-        for name, ask in (("assay", lambda one: model.predict_proba([one])),
-                          ("scikit-learn", ask_peer)):  # fmt: skip
+        for name, ask in asked.items():
             started = time.perf_counter()
             ask(record)
             taken[name].append(1000 * (time.perf_counter() - started))

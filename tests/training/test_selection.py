@@ -20,9 +20,13 @@ def take(selection: Selection, epoch: int, n_epochs: int, *losses: float) -> Non
     selection.keep(selection.judge(of_members(*losses), progress=progress), epoch)
 
 
+def selecting(recipe: TrainRecipe, repeat: tuple[int, ...], n_train: int = 10_000) -> Selection:
+    return Selection(recipe, repeat, n_train=n_train)
+
+
 def follow(recipe: TrainRecipe, curve: list[float], **rows: int) -> tuple[int, int]:
     """Return after how many epochs of `curve` a training of two members ends, and the kept one."""
-    selection = Selection(recipe, (0, 0), **rows)
+    selection = selecting(recipe, (0, 0), **rows)
     for epoch, loss in enumerate(curve, start=1):
         take(selection, epoch, len(curve), loss, loss)
         if epoch == len(curve) or selection.is_over(epoch):
@@ -51,7 +55,7 @@ def test_when_all_others_are_lost_no_epoch_counts():
 
 
 def test_own_rows_have_no_part_in_the_choice():
-    selection = Selection(TrainRecipe(), (0, 0, 0))
+    selection = selecting(TrainRecipe(), (0, 0, 0))
     take(selection, 1, 60, 9.0, 1.0, 1.0)
     assert selection.judge(of_members(1.0, 1.5, 1.5), progress=0.04).tolist() == [
         False,
@@ -61,7 +65,7 @@ def test_own_rows_have_no_part_in_the_choice():
 
 
 def test_over_confidence_does_not_count_against_an_epoch():
-    selection = Selection(TrainRecipe(), (0, 0))
+    selection = selecting(TrainRecipe(), (0, 0))
     take(selection, 1, 60, 0.5, 0.5)
     sure = of_members(0.8, 0.8)  # worse as it is, better once it is cooled
     sure[3] = 0.4
@@ -69,7 +73,7 @@ def test_over_confidence_does_not_count_against_an_epoch():
 
 
 def test_a_member_that_is_not_kept_keeps_its_epoch():
-    selection = Selection(TrainRecipe(), (0, 0))
+    selection = selecting(TrainRecipe(), (0, 0))
     take(selection, 1, 60, 1.0, 1.0)
     selection.judge(of_members(0.5, 0.5), progress=0.04)
     selection.keep(np.array([True, False]), 2)
@@ -107,7 +111,7 @@ def test_only_ends_of_cycles_are_kept(patience):
     ("n_epochs", "ends"), [(12, [1, 2, 6]), (20, [1, 4, 9]), (64, [4, 13, 30])]
 )
 def test_a_cycle_ends_with_the_nearest_epoch(n_epochs, ends):
-    selection, found = Selection(TrainRecipe(), (0, 0)), []
+    selection, found = selecting(TrainRecipe(), (0, 0)), []
     for epoch in range(1, n_epochs + 1):
         loss = 1.0 - epoch / 1000
         progress = min((epoch + 0.5) / n_epochs, 1.0 - 1e-9)
@@ -124,13 +128,13 @@ def test_where_patience_is_a_number_of_epochs_any_may_be_kept():
 
 
 def test_before_the_first_cycle_is_over_any_epoch_is_the_best_so_far():
-    selection = Selection(TrainRecipe(), (0, 0))
+    selection = selecting(TrainRecipe(), (0, 0))
     take(selection, 1, 60, 0.5, 0.5)
     assert selection.best_epoch.tolist() == [1, 1]
 
 
 def test_an_epoch_that_time_makes_the_last_may_be_kept():
-    selection = Selection(TrainRecipe(), (0, 0))
+    selection = selecting(TrainRecipe(), (0, 0))
     for epoch, loss in ((1, 0.6), (4, 0.5)):
         take(selection, epoch, 60, loss, loss)
     assert not selection.judge(of_members(0.3, 0.3), progress=0.15).any()
@@ -140,14 +144,14 @@ def test_an_epoch_that_time_makes_the_last_may_be_kept():
 
 
 def test_a_member_that_is_lost_where_the_first_cycle_ends_keeps_an_earlier_epoch():
-    selection = Selection(TrainRecipe(), (0, 0, 0))
+    selection = selecting(TrainRecipe(), (0, 0, 0))
     take(selection, 3, 60, 0.5, 0.5, 0.5)
     take(selection, 4, 60, 0.6, 0.6, np.nan)
     assert selection.best_epoch.tolist() == [4, 4, 3]
 
 
 def test_a_cycle_ends_once_though_a_training_turns_out_to_be_less_far():
-    selection = Selection(TrainRecipe(), (0, 0))
+    selection = selecting(TrainRecipe(), (0, 0))
     for progress, loss in ((0.1, 0.5), (0.25, 0.4), (0.1, 0.3), (0.3, 0.3)):
         improved = selection.judge(of_members(loss, loss), progress=progress)
     assert not improved.any()
@@ -155,10 +159,10 @@ def test_a_cycle_ends_once_though_a_training_turns_out_to_be_less_far():
 
 
 def test_a_selection_goes_on_where_it_was_stored():
-    whole = resumed = Selection(TrainRecipe(), (0, 0))
+    whole = resumed = selecting(TrainRecipe(), (0, 0))
     for epoch, loss in enumerate(falling_at({4: 0.5, 12: 0.4, 28: 0.4})[:28], start=1):
         take(resumed, epoch, 60, loss, loss)
-        resumed = Selection(TrainRecipe(), (0, 0))
+        resumed = selecting(TrainRecipe(), (0, 0))
         resumed.restore({name: array.copy() for name, array in whole.arrays().items()})
         assert resumed.is_over(epoch) == whole.is_over(epoch) == (epoch == 28)
         assert resumed.improved().tolist() == whole.improved().tolist()

@@ -14,9 +14,7 @@ from onnx import numpy_helper
 from assay.core import TREE_DOMAIN
 from assay.nn.graph import GraphBuilder
 
-_ENOUGH_TREES = (
-    1_000  # of a node: ONNX Runtime loads 20,000 in 4.4 s from one, in 0.4 s from twenty
-)
+_ENOUGH_TREES = 1_000  # of a node; ONNX Runtime takes the square of their number to load them
 _MOST_PARTS = 100  # nodes; `file_room` has room for more
 _LEAST_TARGETS = 2  # of one alone it sums the trees of a single row in another order
 

@@ -203,9 +203,9 @@ class Network(nn.Module):
     def leave_out_bins(self, member_idx: np.ndarray) -> None:
         """Let some members read numbers without bins; called once, after `fit`.
 
-        Their bins are 0 for every row. A scale of the inputs, which has to be learnt, makes
-        their other inputs count as much as in a network that has no others, where weights
-        start in proportion to 1 / sqrt(inputs). Scores of texts keep their bins.
+        A scale of the inputs, which has to be learnt, makes their other inputs count as much
+        as in a network that has no others, where weights start in proportion to
+        1 / sqrt(inputs). Scores of texts keep their bins.
 
         Args:
             member_idx: Indices of the members, shape (K',), int64.
@@ -213,8 +213,7 @@ class Network(nn.Module):
         n_bins = len(self.numeric.bin_feature)
         if not n_bins:
             return
-        self.numeric.left[member_idx] = 0.0
-        self.numeric.inverse_width[member_idx] = 0.0
+        self.numeric.leave_out_bins(member_idx)
         self.input_scale[member_idx] *= math.sqrt(self.n_inputs / (self.n_inputs - n_bins))
 
     def scores(self, arrays: Arrays) -> Tensor:

@@ -100,6 +100,15 @@ class NumericInput(nn.Module):
             self.left[member_idx] = torch.from_numpy(np.concatenate(lefts))
             self.inverse_width[member_idx] = torch.from_numpy(np.concatenate(inverse_widths))
 
+    def leave_out_bins(self, member_idx: np.ndarray) -> None:
+        """Let all bins of some members be 0 for every number, once they are fitted.
+
+        Args:
+            member_idx: Indices of the members, shape (K',), int64.
+        """
+        self.left[member_idx] = 0.0
+        self.inverse_width[member_idx] = 0.0
+
     def forward(self, numbers: Tensor) -> Tensor:
         """Return the features of `numbers`."""
         missing = torch.isnan(numbers)

@@ -69,13 +69,10 @@ def apply_schema(table: Table, schema: Schema, recipe: Recipe, *, is_training: b
     for specs in _batches(schema.columns, table.n_rows):
         cells = {spec.name: _cells(table, spec, is_present=spec.name in present)
                  for spec in specs}  # fmt: skip
-        levels = _levels_together(specs, cells, recipe.read.missing)
+        cells |= _levels_together(specs, cells, recipe.read.missing)
         for spec in specs:
             if spec.name not in present and spec.kind.is_feature:
                 _warn(table.source, spec.name, "it is absent, all its cells read as missing")
-            if spec.name in levels:
-                columns[spec.name] = levels[spec.name]
-                continue
             own = cells[spec.name]
             columns[spec.name] = _typed(own, spec, recipe, table.source, is_training)
     return table.with_frame(pl.DataFrame(columns))
@@ -205,11 +202,10 @@ def _levels_together(
         return {}
     n_rows = len(cells[own[0].name])
     read = _text_levels(pl.concat([cells[spec.name] for spec in own]), missing)
-    levels = {}
-    for idx, spec in enumerate(own):
-        series = read[idx * n_rows : (idx + 1) * n_rows].rename(spec.name)
-        levels[spec.name] = series.str.to_lowercase() if spec.kind == Kind.BOOLEAN else series
-    return levels
+    return {
+        spec.name: read[idx * n_rows : (idx + 1) * n_rows].rename(spec.name)
+        for idx, spec in enumerate(own)
+    }
 
 
 def _typed(
@@ -229,7 +225,7 @@ def _typed(
         if series.dtype != pl.String:
             return as_text(series)
         return series.set(strip_missing(series, missing).is_null(), None)
-    levels = canonical_levels(series, missing)
+    levels = as_text(series)  # texts are levels already
     return levels.str.to_lowercase() if spec.kind == Kind.BOOLEAN else levels
 
 

@@ -64,9 +64,7 @@ class Selection:
         n_train: Training rows of the largest member: with few, a cycle has to bring more.
     """
 
-    def __init__(
-        self, recipe: TrainRecipe, repeat: tuple[int, ...], *, n_train: int = 1_000_000
-    ) -> None:
+    def __init__(self, recipe: TrainRecipe, repeat: tuple[int, ...], *, n_train: int) -> None:
         self.best_epoch = np.zeros(len(repeat), dtype=np.int64)
         self._best_loss = np.full(len(repeat), np.inf)
         self._judged = self._best_loss.copy()  # of the newest epoch
@@ -156,7 +154,7 @@ class Selection:
         if self._is_by_cycle:
             *before, newest = self._ends or [np.inf]
             least_gain = self._least_gain if epoch >= _SETTLED_EPOCHS else 0.0
-            is_enough = bool(before) and newest < min(before) * (1.0 - least_gain)
-            return self._is_cycle_over and bool(before) and not is_enough
+            is_judged = self._is_cycle_over and bool(before)
+            return is_judged and newest >= min(before) * (1.0 - least_gain)
         n_epochs = _AUTO_PATIENCE if patience == "auto" else patience
         return bool(epoch - self.best_epoch.max() >= n_epochs)
