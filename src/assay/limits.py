@@ -30,7 +30,7 @@ from assay.training.budget import (
 from assay.training.checkpoint import Keeper
 from assay.training.decisions import Decisions, TimePlan
 from assay.training.history import History
-from assay.training.memory import Fitted, Needs, fit_into, too_large
+from assay.training.memory import Fitted, Needs, check_gpu, fit_into, too_large
 from assay.training.plan import Pacer, Plan
 from assay.training.rehearsal import Pace, measure_pace
 from assay.training.rows import CACHE_BYTES
@@ -73,6 +73,7 @@ class Limits:
     Attributes:
         candidates: Which simpler models fit into the budgets.
         estimated_bytes: Memory at the peak.
+        estimated_gpu_bytes: Memory of a GPU, at the least; 0 without one.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Limits:
         self.candidates = Affordable(recipe, time, self._decisions, ledger)
         self._fitted = Fitted(1, CACHE_BYTES, 0)
         self._n_wanted = 0
-        self.estimated_bytes = 0
+        self.estimated_bytes, self.estimated_gpu_bytes = 0, 0
         self._peak_before = peak_bytes()  # of earlier work in this process
 
     def set_up(self, samples: Samples, device: torch.device) -> Setup:
@@ -97,7 +98,8 @@ class Limits:
             device: Where the training runs.
 
         Raises:
-            UserError: Not even one repeat fits; the message tells what would do.
+            UserError: Not even one repeat fits, or a GPU has too little; the message tells
+                what would do.
         """
         is_begun = self._decisions.has_begun()
         fitted = self._decisions.recall("memory", Fitted)
@@ -111,6 +113,9 @@ class Limits:
         self._n_wanted = len(samples.split.train)
         if fitted.n_repeats < samples.split.n_repeats:
             samples = self._fewer_repeats(samples, fitted.n_repeats, "train.memory")
+        if device.type == "cuda":
+            needs, n_members = Needs.of(samples, self._recipe), len(samples.split.train)
+            self.estimated_gpu_bytes = check_gpu(needs, n_members, device)
         return set_up(samples, self._recipe, device, cache_bytes=fitted.cache_bytes)
 
     def plan(self, setup: Setup, *, n_test: int) -> Prepared:

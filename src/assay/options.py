@@ -300,8 +300,13 @@ class TrainRecipe(Section):
         "4G or 2GiB; what is left out to keep it, and so the result, may depend on the machine",
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
+    record_steps: bool = Field(
+        True, description="on a GPU: record a step once and replay it whole, which is faster"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of matrix products; auto: bfloat16 where the processor has it"
+        "auto",
+        description="of matrix products; auto: bfloat16 where the processor has it, TensorFloat-32 "
+        "on a GPU",
     )
 
     @model_validator(mode="after")

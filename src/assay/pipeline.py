@@ -75,7 +75,9 @@ def run(
     if recipe.train.time:
         budget = TimeBudget(recipe.train.time, clock() if start_s is None else start_s, clock)
     limits = Limits(recipe, budget, ledger, folder)
-    telling = telling_when_out_of_memory(lambda: limits.estimated_bytes, device)
+    telling = telling_when_out_of_memory(
+        lambda: limits.estimated_bytes, device, lambda: limits.estimated_gpu_bytes
+    )
     with on_threads_of(folder), multiplying("highest"), telling:
         observer.on_stage("reading")
         check_source(source, recipe)
@@ -242,7 +244,7 @@ def _train(
     )
     limits.tell_training(history, pacer)
     _tell_spoilt(setup.samples, history, recipe, ledger)
-    setup.network.body.release()
+    setup.network.release()
     give_back()
     if history.is_sound.all():
         return setup, history

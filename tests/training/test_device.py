@@ -7,7 +7,7 @@ import torch
 
 from assay.errors import UserError
 from assay.options import TrainRecipe
-from assay.training.device import choose_device, computing, multiplying, rounds_products
+from assay.training.device import choose_device, computing, gpu_memory, multiplying
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 BACKENDS = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
@@ -85,20 +85,21 @@ def test_the_one_call_is_set_back_to_what_it_told():
     assert torch.get_float32_matmul_precision() == "high"
 
 
-@pytest.mark.parametrize(
-    ("precision", "capability", "is_rounded"),
-    [
-        ("auto", (7, 5), False),
-        ("auto", (9, 0), True),
-        ("bfloat16", (7, 5), True),
-        ("float32", (9, 0), False),
-    ],
-)
-def test_only_gpus_that_multiply_bfloat16_round_unasked(
-    monkeypatch, precision, capability, is_rounded
-):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert rounds_products(TrainRecipe(precision=precision), CUDA) is is_rounded
+@pytest.mark.parametrize(("precision", "inside"), [("float32", "ieee"), ("auto", "tf32")])
+def test_a_gpu_multiplies_in_tensor_float_unless_told_otherwise(precision, inside):
+    with computing(TrainRecipe(precision=precision), CPU, step_size=1, seed=0):
+        assert torch.backends.cuda.matmul.fp32_precision == inside
+
+
+def test_memory_that_pytorch_keeps_of_a_gpu_is_free(monkeypatch):
+    for name, told in {
+        "mem_get_info": (3_000, 9_000),
+        "memory_reserved": 500,
+        "memory_allocated": 200,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, told=told: told)
+    assert gpu_memory(CUDA) == (3_300, 9_000)
+    assert gpu_memory(CPU) is None
 
 
 def test_what_backends_inherit_they_go_on_to_inherit():

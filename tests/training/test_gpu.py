@@ -9,7 +9,7 @@ import assay
 from assay.ledger import Ledger
 from assay.recipe import Recipe
 from assay.samples import read_samples
-from assay.training import loop
+from assay.training import loop, rows
 from assay.training.history import History, Silent
 from assay.training.setup import set_up
 from assay.training.step import EagerStep, GraphedStep, make_step
@@ -43,18 +43,51 @@ def test_a_gpu_learns_what_the_cpu_learns(precision):
     assert scores["cuda"] < 0.6 * np.log(2)
 
 
-def test_the_same_seed_repeats_a_training_on_a_gpu():
+@pytest.mark.parametrize(("categorical", "tolerance"), [("one_hot", 1e-6), ("auto", 0.02)])
+def test_the_same_seed_repeats_a_training_on_a_gpu(categorical, tolerance):
+    """But for embeddings, whose gradients are summed in any order."""
     frame = make_frame()
-    options = {**OPTIONS, "train.device": "cuda"}
+    options = {**OPTIONS, "train.device": "cuda", "encode.categorical": categorical}
     first, again = (assay.train(frame, "y", options=options) for _ in range(2))
-    np.testing.assert_allclose(first.predict_proba(frame), again.predict_proba(frame), atol=1e-4)
+    np.testing.assert_allclose(
+        first.predict_proba(frame), again.predict_proba(frame), atol=tolerance
+    )
+
+
+def test_inputs_need_not_be_kept_encoded_on_a_gpu(monkeypatch):
+    losses = []
+    for n_parts in (8, 1 << 60):
+        monkeypatch.setattr(rows, "_GPU_CACHE_PARTS", n_parts)
+        options = {"train.epochs": 4, "train.learning_rate": 0.005, "train.precision": "float32"}
+        losses.append(train(monkeypatch, make_step, cache_bytes=1, **options)[0].train_loss)
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+
+
+class Stopping(Silent):
+    """Ends a training after three epochs."""
+
+    def on_epoch(self, epoch, n_epochs, **scores):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+
+def test_a_gpu_training_that_was_cut_short_is_resumed(tmp_path):
+    frame, kept = make_frame(), {"run": tmp_path / "run", "checkpoint_every": 1e-6}
+    options = {**OPTIONS, "train.device": "cuda", "encode.categorical": "one_hot"}
+    whole = assay.train(frame, "y", options=options)
+    with pytest.raises(KeyboardInterrupt):
+        assay.train(frame, "y", options=options, observer=Stopping(), **kept)
+    resumed = assay.train(frame, "y", options=options, resume=True, **kept)
+    np.testing.assert_allclose(resumed.predict_proba(frame), whole.predict_proba(frame), atol=1e-5)
 
 
 def eager(network, recipe, *, device, batch_size):
     return EagerStep(network, recipe)
 
 
-def train(monkeypatch, make, **options: object) -> tuple[History, list[object]]:
+def train(
+    monkeypatch, make, *, cache_bytes: int = rows.CACHE_BYTES, **options: object
+) -> tuple[History, list[object]]:
     """Train with steps that `make` makes; returns them too."""
     made = []
 
@@ -66,7 +99,7 @@ def train(monkeypatch, make, **options: object) -> tuple[History, list[object]]:
     chosen = {"target": "y", "split.folds": 3, "model.hidden": [32, 32], "train.batch_size": 32}
     recipe = Recipe().with_options({**chosen, "train.keep": "last", **options})
     samples = read_samples(make_frame(), recipe, Ledger(), on_stage=lambda _: None)
-    setup = set_up(samples, recipe, torch.device("cuda"))
+    setup = set_up(samples, recipe, torch.device("cuda"), cache_bytes=cache_bytes)
     with monkeypatch.context() as patched:
         patched.setattr(loop, "make_step", make_and_keep)
         history = loop.train_population(

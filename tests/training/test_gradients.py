@@ -119,10 +119,9 @@ def test_other_trainings_keep_to_autograd():
     assert not has_closed_form(network, TrainRecipe(label_smoothing=0.1))
 
 
-def test_on_a_gpu_only_plain_networks_have_a_closed_form():
+@pytest.mark.parametrize(("dropout", "has_one"), [(0.0, True), (0.1, False)])
+def test_on_a_gpu_only_networks_without_dropout_have_a_closed_form(dropout, has_one):
+    model = ModelRecipe(**{**PLAIN, "dropout": dropout}, activation="silu")
     with torch.device("meta"):  # a device that is no CPU, and is always there
-        plain = Network(
-            ENCODER, ModelRecipe(**PLAIN, activation="silu"), n_members=3, n_classes=3, seed=0
-        )
-    assert has_closed_form(plain, FLOAT32)
-    assert not has_closed_form(plain, TrainRecipe())
+        network = Network(ENCODER, model, n_members=3, n_classes=3, seed=0)
+    assert has_closed_form(network, TrainRecipe()) == has_one

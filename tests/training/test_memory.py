@@ -1,6 +1,7 @@
 """Memory is estimated before it is taken, and its lack is told in one line."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from assay.amounts import size_text
 from assay.errors import UserError
 from assay.nn.parts import inner_parts
 from assay.recipe import Recipe
+from assay.training import memory
 from assay.training.memory import (
     Needs,
+    check_gpu,
     check_source,
     fit_into,
     telling_when_out_of_memory,
@@ -143,12 +146,14 @@ OUT_OF_GPU_MEMORY = [
 def test_of_a_gpu_without_memory_its_own_is_named(monkeypatch, error):
     free = {"cuda:1": (1_500_000_000, 80_000_000_000)}
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: free[str(device)])
-    telling = telling_when_out_of_memory(lambda: 7_000_000_000, torch.device("cuda:1"))
+    device = torch.device("cuda:1")
+    telling = telling_when_out_of_memory(lambda: 7_000_000_000, device, lambda: 2_000_000_000)
     with pytest.raises(UserError) as told, telling:
         raise error
     message = str(told.value)
     free_now = f"{size_text(1_500_000_000)} of {size_text(80_000_000_000)} are free"
-    assert message.startswith(f"training: the memory of the GPU ran out: {free_now}. Choose")
+    known = "the estimate was 2.0 GB at the least"
+    assert message.startswith(f"training: the memory of the GPU ran out: {free_now}; {known}.")
     assert 'set train.device = "cpu"' in message
     assert "--memory" not in message
     assert "7.0 GB" not in message
@@ -162,6 +167,45 @@ def test_a_gpu_that_tells_nothing_any_more_is_told_of_all_the_same(monkeypatch):
     message = r"^training: the memory of the GPU ran out\. Choose"
     with pytest.raises(UserError, match=message), telling_when_out_of_memory(lambda: 0):
         raise OUT_OF_GPU_MEMORY[0]
+
+
+@pytest.mark.parametrize("n_free", [1_000_000_000, 1_000])
+def test_a_gpu_with_too_little_memory_is_refused_before_work_starts(monkeypatch, n_free):
+    monkeypatch.setattr(memory, "gpu_memory", lambda device: (n_free, 8_000_000_000))
+    gpu, least = torch.device("cuda"), NEEDS.gpu_bytes(10)
+    if n_free > least:
+        assert check_gpu(NEEDS, 10, gpu) == least
+        return
+    told = rf"10 networks need at least {size_text(least)}.*1 kB of 8\.0 GB are free.*\"cpu\""
+    with pytest.raises(UserError, match=told):
+        check_gpu(NEEDS, 10, gpu)
+
+
+def test_no_gpu_is_asked_for_memory_where_none_is_used():
+    assert check_gpu(NEEDS, 10, torch.device("cpu")) == 0
+
+
+def test_a_gpu_holds_weights_rows_and_scores_but_no_ngrams():
+    least = NEEDS.gpu_bytes(2)
+    assert least > 2 * NEEDS.n_weights * 20 + NEEDS.n_rows * NEEDS.row_bytes
+    texts = dataclasses.replace(NEEDS, text=TEXTS, row_bytes=NEEDS.row_bytes + 600)
+    assert texts.gpu_bytes(2) - least == TEXTS.kept_bytes(2, NEEDS.n_rows)
+
+
+def test_what_the_failed_work_held_is_let_go_of():
+    class Rows:
+        """Stands for arrays: something that can be watched."""
+
+    def work():
+        rows = Rows()
+        held.append(weakref.ref(rows))
+        raise MemoryError
+
+    held: list[weakref.ref] = []
+    with pytest.raises(UserError) as told, telling_when_out_of_memory(lambda: 0):
+        work()
+    assert held[0]() is None
+    assert told.value.__context__ is not None  # which keeps the frames of the work
 
 
 def test_a_real_failed_allocation_is_told():

@@ -11,6 +11,7 @@ from assay.nn.network import Network
 from assay.recipe import Recipe
 from assay.schema import ColumnSpec, Kind, Schema
 from assay.table import Table
+from assay.training import rows as rows_module
 from assay.training.rows import EncodedRows
 
 N_ROWS = 40
@@ -80,7 +81,22 @@ def test_spans_hold_so_many_rows_at_the_least(rng):
     assert sum(few) == sum(more) == row_idx.shape[1]
 
 
-def test_a_gpu_takes_many_rows_at_once(rng):
+@pytest.mark.parametrize(("free", "is_kept"), [(1 << 20, True), (8_000, False)])
+def test_a_gpu_keeps_encoded_what_an_eighth_of_its_free_memory_holds(
+    monkeypatch, rng, free, is_kept
+):
+    monkeypatch.setattr(rows_module, "gpu_memory", lambda device: (free, 1 << 30))
+    network, arrays, *_ = fitted(rng)
+    rows = EncodedRows(network, arrays, CPU, cache_bytes=1)
+    assert (rows._cache is not None) == is_kept
+    assert EncodedRows(network, arrays, CPU, cache_bytes=0)._cache is None
+
+
+def test_a_gpu_takes_many_rows_at_once(monkeypatch, rng):
+    def memory(device: torch.device) -> tuple[int, int] | None:
+        return (1 << 30, 1 << 30) if device.type == "cuda" else None
+
+    monkeypatch.setattr(rows_module, "gpu_memory", memory)
     network, arrays, *_ = fitted(rng)
     rows, row_idx = EncodedRows(network, arrays, CPU), torch.arange(N_ROWS).expand(3, -1)
     assert len(list(rows.in_spans(row_idx, n_numbers=1))) == N_ROWS

@@ -167,6 +167,22 @@ def test_where_recording_fails_steps_stay_eager_and_it_is_told_once(monkeypatch,
     assert_same_training(found, train(monkeypatch, eager, TRAIN, MODEL))
 
 
+def test_the_first_reason_of_a_failed_recording_is_told(monkeypatch, caplog):
+    class EndsBadly(Tape):
+        def record(self, work):
+            try:
+                raise RuntimeError("a copy from the machine's memory is not permitted")
+            finally:
+                raise RuntimeError("capture failed due to a previous error")
+
+    def graphed(network, recipe, *, device, batch_size):
+        return GraphedStep(EagerStep(network, recipe), EndsBadly(), batch_size)
+
+    with caplog.at_level(logging.WARNING, logger="assay"):
+        train(monkeypatch, graphed, TRAIN, MODEL)
+    assert caplog.messages[0].endswith("a copy from the machine's memory is not permitted")
+
+
 def test_what_a_failed_recording_held_is_gone_when_its_step_is_taken(monkeypatch):
     held, seen = [], []
 
@@ -201,11 +217,12 @@ def train_once_broken(monkeypatch, error: Exception) -> None:
     train(monkeypatch, graphed, TRAIN, MODEL)
 
 
+WAY_OUT = r"operation not permitted.*train\.record_steps = false.*train\.device = \"cpu\""
+
+
 def test_where_no_step_can_be_taken_after_a_failed_recording_the_way_out_is_told(monkeypatch):
     error = RuntimeError("Offset increment outside graph capture encountered unexpectedly.")
-    with pytest.raises(
-        UserError, match=r"operation not permitted.*train\.device = \"cpu\""
-    ) as told:
+    with pytest.raises(UserError, match=WAY_OUT) as told:
         train_once_broken(monkeypatch, error)
     assert told.value.__cause__ is error
 
@@ -215,7 +232,7 @@ def test_where_not_even_memory_can_be_given_back_the_way_out_is_told(monkeypatch
         raise RuntimeError("CUDA error: unspecified launch failure")
 
     monkeypatch.setattr(torch.cuda, "empty_cache", refuse)
-    with pytest.raises(UserError, match=r"operation not permitted.*train\.device = \"cpu\""):
+    with pytest.raises(UserError, match=WAY_OUT):
         train_once_broken(monkeypatch, RuntimeError("not reached"))
 
 
@@ -239,7 +256,7 @@ class FakeCuda:
             "current_stream": lambda: self.current,
             "set_stream": lambda stream: setattr(self, "current", stream),
             "device": lambda device: contextlib.nullcontext(),
-            "graph": lambda graph, stream: self.capture(stream),
+            "graph": lambda graph, stream, capture_error_mode: self.capture(stream),
         }.items():
             monkeypatch.setattr(torch.cuda, name, part)
 
@@ -332,6 +349,13 @@ def test_only_adam_and_muon_on_a_gpu_are_recorded(monkeypatch):
             kinds[device.type, name] = make_step(network, recipe, device=device, batch_size=8)
     recorded = {key for key, value in kinds.items() if isinstance(value, GraphedStep)}
     assert recorded == {("cuda", "adam"), ("cuda", "adamw"), ("cuda", "muon")}
+
+
+def test_no_step_is_recorded_where_that_is_told(monkeypatch):
+    monkeypatch.setattr(step, "CudaRecorder", lambda device: Tape())
+    recipe = TrainRecipe(record_steps=False)
+    made = make_step(make_network()[0], recipe, device=CUDA, batch_size=8)
+    assert isinstance(made, EagerStep)
 
 
 def test_rates_change_in_place_once_they_are_on_the_device():

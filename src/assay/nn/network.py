@@ -220,6 +220,12 @@ class Network(nn.Module):
         """Return the scores (K, N, S) of the texts of rows that no member learnt from."""
         return self.text.scores(arrays.text)
 
+    def release(self) -> None:
+        """Give back the memory that only training needs: masks and gradients."""
+        self.body.release()
+        for parameter in self.parameters():
+            parameter.grad = None
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return weights and fitted statistics by name, on the CPU."""
         return {name: value.cpu().numpy() for name, value in self.state_dict().items()}

@@ -301,11 +301,9 @@ class Population(nn.Module):
             dropout.set_rate(rate)
 
     def release(self) -> None:
-        """Give back the memory that only training needs: masks and gradients."""
+        """Give back the memory of the masks, which only training needs."""
         for dropout in self.pools():
             dropout.release()
-        for parameter in self.parameters():
-            parameter.grad = None
 
     def pools(self) -> list[PoolDropout]:
         """Return the dropout after each hidden layer, first to last."""

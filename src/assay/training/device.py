@@ -60,6 +60,22 @@ def _why_broken(device: torch.device) -> str:
     return ""
 
 
+def gpu_memory(device: torch.device) -> tuple[int, int] | None:
+    """Return the bytes of a GPU that are free to this process, and all that it has.
+
+    Returns:
+        None of another device, and of a GPU that does not tell.
+    """
+    if device.type != "cuda":
+        return None
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    except (RuntimeError, AssertionError):  # of a GPU that failed, or a PyTorch without any
+        return None
+    return free + kept, total
+
+
 def wait_for(device: torch.device) -> None:
     """Let a GPU do what it was asked for, so that the clock tells what is done."""
     if device.type == "cuda":
@@ -110,7 +126,8 @@ def multiplying(precision: Literal["highest", "medium"]) -> Iterator[None]:
     products in TensorFloat-32: then a GPU differs from the model file in the fourth digit.
 
     Args:
-        precision: "highest" for float32, "medium" where bfloat16 may do.
+        precision: "highest" for float32, "medium" where bfloat16 may do, or TensorFloat-32 on
+            a GPU.
     """
     try:
         before = torch.get_float32_matmul_precision()
@@ -131,16 +148,6 @@ def multiplying(precision: Literal["highest", "medium"]) -> Iterator[None]:
                 backend.fp32_precision = own  # type: ignore[union-attr]
 
 
-def rounds_products(recipe: TrainRecipe, device: torch.device) -> bool:
-    """Whether `computing` lets matrix products be of bfloat16.
-
-    A GPU before compute capability 8 knows it only by detours, which "auto" does not take.
-    """
-    if recipe.precision == "auto" and device.type == "cuda":
-        return torch.cuda.get_device_capability(device)[0] >= 8
-    return recipe.precision != "float32"
-
-
 @contextlib.contextmanager
 def computing(
     recipe: TrainRecipe,
@@ -154,8 +161,8 @@ def computing(
 
     Args:
         recipe: Its `precision`: "bfloat16" and "auto" round the inputs of matrix products
-            where the processor multiplies them faster; on a GPU also what comes of them.
-            Parameters stay float32.
+            where the processor multiplies them faster, as far as it does: to bfloat16, or to
+            TensorFloat-32 on a GPU. What comes of them, and parameters, stay float32.
         device: Where the training runs.
         step_size: Activations of one step's widest layer, K * B * D.
         seed: Of what a GPU draws; the global generators are left as they were.
@@ -164,7 +171,6 @@ def computing(
     """
     threads = torch.get_num_threads()
     is_gpu = device.type == "cuda"
-    is_half = rounds_products(recipe, device)
     if n_threads is not None:
         torch.set_num_threads(n_threads)
     elif is_small(step_size):
@@ -173,10 +179,8 @@ def computing(
     torch.set_flush_denormal(True)
     try:
         with (
-            multiplying("medium" if is_half and not is_gpu else "highest"),
+            multiplying("highest" if recipe.precision == "float32" else "medium"),
             torch.random.fork_rng(devices=[device] if is_gpu else [], enabled=is_gpu),
-            # The cache would hold the rounded weights of the first step to the very end.
-            torch.autocast("cuda", torch.bfloat16, enabled=is_half and is_gpu, cache_enabled=False),
         ):
             if is_gpu:
                 with torch.cuda.device(device):

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from assay.nn.network import Encoded, Network
 from assay.options import Activation, TrainRecipe
-from assay.training.device import rounds_products
 from assay.training.input_gradients import InputLayer
 from assay.training.room import Room
 
@@ -72,19 +71,17 @@ _FORMULAS: dict[Activation, _Formula] = {
 def has_closed_form(network: Network, recipe: TrainRecipe) -> bool:
     """Whether `ClosedForm` serves this training.
 
-    On a GPU neither dropout nor rounded products are: there masks are drawn anew by each
-    step, and autocast rounds what autograd sees.
+    On a GPU dropout is not: there masks are drawn anew by each step.
     """
     body = network.body
     formula = _FORMULAS.get(body.activation)
     is_drop = body.dropout > 0.0
-    device = network.embedding.device
     return (
         formula is not None
         and (formula.vanishes or not is_drop)
         and not network.is_sigmoid
         and recipe.label_smoothing == 0.0
-        and (device.type == "cpu" or not (rounds_products(recipe, device) or is_drop))
+        and (network.embedding.device.type == "cpu" or not is_drop)
     )
 
 

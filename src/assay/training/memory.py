@@ -8,6 +8,7 @@ with what the system measures.
 
 import contextlib
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from assay.nn.network import Network, check_size
 from assay.nn.population import pool_bytes
 from assay.recipe import Recipe
 from assay.samples import Samples
+from assay.training.device import gpu_memory
 from assay.training.plan import Plan
 from assay.training.rows import CACHE_BYTES
 from assay.training.text_memory import TextNeeds
@@ -36,6 +38,10 @@ _JUDGED_CLASS = 8 * 12  # bytes a judged row and class: of all candidates, and c
 _REPEATED = 12  # bytes a row, class and repeat: what networks and class shares said of it
 _REPEATED_RIVAL = 4  # the same of a simpler model
 _COMPARED = 30  # bytes a row that is compared, class, repeat and candidate
+_GPU_FIX = (
+    "Choose narrower layers (model.hidden), a smaller train.batch_size or fewer split.repeats, "
+    'give fewer rows, end what else runs on the GPU, or set train.device = "cpu"'
+)
 _HOPELESS = 2  # a table of text takes at least this many times its size in memory
 _FAILED_ALLOCATION = ("not enough memory", "can't allocate memory", "failed to allocate memory")
 _FAILED_ON_GPU = (
@@ -136,6 +142,17 @@ class Needs:
         fitting = self.text.fitting_bytes(n_members, self.n_rows)
         return common + max(fitting, int(_CACHING * kept), training, evaluation)
 
+    def gpu_bytes(self, n_members: int) -> int:
+        """Return what a training takes of a GPU at the least, no inputs kept encoded.
+
+        Read off the arrays; it has not been compared with a GPU yet.
+        """
+        rows = self.n_rows * (self.row_bytes - self.text.ngram_bytes)
+        rows += self.text.kept_bytes(n_members, self.n_rows)
+        networks = n_members * (self.member_bytes + self.n_weights * _TRAINED)
+        step = n_members * self.batch_size * 4 * (2 * self.n_inputs + 3 * sum(self.widths))
+        return rows + networks + step
+
     def _repeated_bytes(self, n_members: int) -> int:
         """Return what repeats beyond the first add where rows are judged and compared.
 
@@ -201,6 +218,34 @@ def too_large(peak_bytes: float, recipe: Recipe, *, what: str = "the training") 
     )
 
 
+def check_gpu(needs: Needs, n_members: int, device: torch.device) -> int:
+    """Refuse a training that a GPU has no memory for, however it is gone about.
+
+    Args:
+        needs: Of the training.
+        n_members: K.
+        device: Where it runs.
+
+    Returns:
+        The bytes that it takes of a GPU at the least; 0 of another device.
+
+    Raises:
+        UserError: There are not as many free.
+    """
+    memory = gpu_memory(device)
+    if memory is None:
+        return 0
+    needed = needs.gpu_bytes(n_members)
+    if needed > memory[0]:
+        raise UserError(
+            f"{n_members} networks need at least {size_text(needed)} of the GPU's memory"
+            f"{_free_on(device)}",
+            where="training",
+            fix=_GPU_FIX,
+        )
+    return needed
+
+
 def check_source(source: object, recipe: Recipe) -> None:
     """Refuse a file that no training within the budget can hold.
 
@@ -221,15 +266,18 @@ def check_source(source: object, recipe: Recipe) -> None:
 
 @contextlib.contextmanager
 def telling_when_out_of_memory(
-    estimate: Callable[[], int], device: torch.device | None = None
+    estimate: Callable[[], int],
+    device: torch.device | None = None,
+    gpu_estimate: Callable[[], int] = int,
 ) -> Iterator[None]:
     """Turn a failed allocation into an error that names the estimate and the options.
 
-    Of a GPU it names what is free there: the estimate is of the machine's own memory.
+    What the failed work held is let go of, though the error is kept, as a notebook does.
 
     Args:
         estimate: Gives the bytes of the peak as last estimated, 0 before any estimate.
         device: Where the training runs; None for no GPU, or the current one.
+        gpu_estimate: The same of a GPU, at the least.
 
     Raises:
         UserError: Memory ran out.
@@ -239,12 +287,14 @@ def telling_when_out_of_memory(
     except (MemoryError, RuntimeError) as error:
         if not is_allocation(error):
             raise
+        traceback.clear_frames(error.__traceback__)
         if _is_of_gpu(error):
+            least = gpu_estimate()
+            known = f"; the estimate was {size_text(least)} at the least" if least else ""
             raise UserError(
-                f"the memory of the GPU ran out{_free_on(device)}",
+                f"the memory of the GPU ran out{_free_on(device)}{known}",
                 where="training",
-                fix="Choose narrower layers (model.hidden) or a smaller train.batch_size, give "
-                'fewer rows, end what else runs on the GPU, or set train.device = "cpu"',
+                fix=_GPU_FIX,
             ) from None
         peak = estimate()
         known = f"; the estimate was {size_text(peak)} at the peak" if peak else ""
@@ -272,9 +322,7 @@ def _is_of_gpu(error: Exception) -> bool:
 
 def _free_on(device: torch.device | None) -> str:
     """Return what is free on a GPU, as the end of a clause; nothing where it does not tell."""
-    is_gpu = device is not None and device.type == "cuda"
-    try:
-        free, total = torch.cuda.mem_get_info(device if is_gpu else None)
-    except (RuntimeError, AssertionError):  # of a GPU that failed, or a PyTorch without any
-        return ""
-    return f": {size_text(free)} of {size_text(total)} are free"
+    if device is None or device.type != "cuda":
+        device = torch.device("cuda")
+    memory = gpu_memory(device)
+    return "" if memory is None else f": {size_text(memory[0])} of {size_text(memory[1])} are free"

@@ -13,10 +13,13 @@ from torch import Tensor
 
 from assay.encode.arrays import Arrays
 from assay.nn.network import Encoded, Network, RowTensors
+from assay.training.device import gpu_memory
 
 CACHE_BYTES = 128 << 20  # encoded inputs of all members are kept below this size
+_GPU_CACHE_PARTS = 8  # of a GPU's free memory, of which they may take one; encoding takes 2.5
 _SPAN_NUMBERS = 1 << 20  # inputs or activations of one layer while evaluating
 _GPU_SPAN_NUMBERS = 1 << 25  # the same: fewer launches, for there is no cache to stay in
+_GPU_SPAN_BYTES = 64  # free for each of them: some eight arrays of float32, and room
 _CHUNK_BYTES = 32 << 20  # batches are gathered in chunks of about this size
 
 
@@ -58,7 +61,8 @@ class EncodedRows:
         device: Where they go.
         scores: Shape (K, N, S): the scores of texts that `network.fit` returned for these
             rows; by default those of rows that no member learnt from.
-        cache_bytes: Above this size inputs are encoded batch by batch.
+        cache_bytes: Above this size inputs are encoded batch by batch. If not 0, it may be
+            larger on a GPU, which takes longer to start the operations than to do them.
     """
 
     def __init__(
@@ -77,6 +81,9 @@ class EncodedRows:
         scores = network.scores(arrays) if scores is None else scores
         self._rows = RowTensors.of(arrays, scores, device)
         self.row_bytes = 4 * max(network.n_inputs, 1)
+        memory = gpu_memory(device)
+        if cache_bytes and memory is not None:
+            cache_bytes = max(cache_bytes, memory[0] // _GPU_CACHE_PARTS)
         is_kept = network.n_members * self.n_rows * self.row_bytes <= cache_bytes
         self._cache = network.encode(self._rows) if is_kept else None
 
@@ -160,8 +167,9 @@ class EncodedRows:
         """Cut `n_rows` so that no layer holds more than so many numbers, if rows are so few."""
         of_row = self._network.n_members * self._network.widest
         most = n_numbers or _SPAN_NUMBERS
-        if self.device.type == "cuda":
-            most = _GPU_SPAN_NUMBERS
+        memory = gpu_memory(self.device)
+        if memory is not None:
+            most = max(min(_GPU_SPAN_NUMBERS, memory[0] // _GPU_SPAN_BYTES), _SPAN_NUMBERS)
         size = max(most // of_row, least_rows)
         for start in range(0, n_rows, size):
             yield slice(start, min(start + size, n_rows))

@@ -92,7 +92,8 @@ def make_step(
     """
     eager = EagerStep(network, recipe)
     # Of our optimizers these take their rates from tensors.
-    if device.type == "cuda" and isinstance(eager.optimizer, FusedAdam | Muon):
+    is_recordable = recipe.record_steps and isinstance(eager.optimizer, FusedAdam | Muon)
+    if device.type == "cuda" and is_recordable:
         return GraphedStep(eager, CudaRecorder(device), batch_size)
     return eager
 
@@ -150,7 +151,7 @@ class GraphedStep:
     batch takes an eager step. Where recording fails, which is told once, every step is
     eager. A failure may leave PyTorch unable to go on, as its generator of random numbers
     goes on waiting for the end of the recording: where the eager step in its place fails
-    too, the error says how to train without a GPU.
+    too, the error says how to train without recording.
 
     Args:
         eager: Does the work; from now on its rates are tensors on the device.
@@ -213,7 +214,7 @@ class GraphedStep:
         try:
             self._losses = self._record(recorder, batch)
         except RuntimeError as error:
-            return str(error).partition("\n")[0] or type(error).__name__
+            return _first_reason(error)
         return ""
 
     def _record(self, recorder: Recorder, batch: tuple[Tensor, ...]) -> Tensor:
@@ -240,8 +241,15 @@ class GraphedStep:
             raise UserError(
                 f"the GPU could not record a step ({reason}), nor go on without it",
                 where="training",
-                fix='Set train.device = "cpu"',
+                fix='Set train.record_steps = false, or train.device = "cpu"',
             ) from error
+
+
+def _first_reason(error: BaseException) -> str:
+    """Return the message of the error that an error came of: to end a recording fails, too."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 class CudaRecorder:
@@ -274,7 +282,10 @@ class CudaRecorder:
         with torch.cuda.device(self._device):
             graph, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
             try:
-                with torch.cuda.graph(graph, stream=self._stream):
+                # What other threads of the program do on the GPU is none of the recording's.
+                with torch.cuda.graph(
+                    graph, stream=self._stream, capture_error_mode="thread_local"
+                ):
                     result = work()
             finally:
                 torch.cuda.set_stream(here)  # a recording that fails stays on its own

@@ -46,6 +46,11 @@ class TextNeeds:
             n_folds,
         )
 
+    @property
+    def ngram_bytes(self) -> int:
+        """Size of the hashed n-grams of a row, which stay off a GPU."""
+        return 2 * sum(self.n_ngrams)
+
     def kept_bytes(self, n_members: int, n_rows: int) -> int:
         """Return the size of the scores (K, N, T * S) that a training reads."""
         return 4 * n_members * n_rows * self.n_scores * len(self.n_buckets)
