@@ -8,6 +8,7 @@ import pytest
 from assay.cli.compared import clipped, one_of, wrapped
 from assay.cli.summary import MOST_LINES, ledger_line, summary_lines
 from assay.ledger import Ledger
+from assay.recipe import Recipe
 
 ENTRY = {"what": "column dropped", "where": "x", "why": "named in the recipe", "undo": "drop"}
 
@@ -32,6 +33,25 @@ def judged(n_classes):
                     "log_loss": {"mean": 0.5, "low": 0.4, "high": 0.6}},
         "note": None,
     }  # fmt: skip
+
+
+BUDGETS = {
+    "train.time": "boosting not compared",
+    "train.memory": "2 of 10 networks trained",
+    "model.prefer": "logistic not compared",
+}
+
+
+def test_what_budgets_left_out_is_told_below_the_verdict():
+    model = make_model()
+    for undo, what in BUDGETS.items():
+        model.ledger.add(what, where="candidates", why="to stay within it", undo=undo)
+    model.recipe = Recipe().with_options({"train.time": "30s"})
+    only_time = "to keep to 30s: boosting not compared"
+    assert told(model)[told(model).index("Verdict") :][-3:-1] == [only_time, ""]
+    model.recipe = Recipe().with_options({"train.time": "30s", "train.memory": "1G"})
+    both = "to keep to 30s and 1G: boosting not compared; 2 of 10 networks trained"
+    assert both in told(model)
 
 
 def make_model(*, n_findings=0, n_entries=0, has_test=False, text="Short.", n_classes=2):
@@ -60,6 +80,7 @@ def make_model(*, n_findings=0, n_entries=0, has_test=False, text="Short.", n_cl
         target="target",
         ledger=Ledger.from_list([ENTRY] * n_entries),
         schema=SimpleNamespace(features=["a"] * 30),
+        recipe=Recipe(),
     )
 
 

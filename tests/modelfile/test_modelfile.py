@@ -1,7 +1,9 @@
 """The model file: the same bytes for the same training, and no damage unnoticed."""
 
+import copy
 import io
 import json
+import pickle
 import zipfile
 
 import numpy as np
@@ -52,6 +54,14 @@ def test_a_loaded_model_predicts_the_same(model, data, tmp_path):
     assert loaded.evaluation == model.evaluation
     assert loaded.ledger.to_list() == model.ledger.to_list()
     assert loaded.classes.tolist() == ["no", "yes"]
+
+
+def test_copies_and_pickles_hold_the_model_file(model, data):
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert again.to_bytes() == data
+        np.testing.assert_array_equal(again.predict_proba(TABLE), model.predict_proba(TABLE))
+    lenient = copy.deepcopy(model.filling_missing())
+    assert lenient.predict({"age": [30.0]}) == model.filling_missing().predict({"age": [30.0]})
 
 
 def test_saving_a_loaded_model_gives_the_same_bytes(data, tmp_path):

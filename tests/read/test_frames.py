@@ -106,5 +106,19 @@ def test_other_objects_are_refused_with_what_is_accepted(source):
         read(source)
 
 
+ALONE = {
+    "row of pandas": lambda pandas: pandas.DataFrame({"a": [1], "b": ["x"]}).iloc[0],
+    "column of pandas": lambda pandas: pandas.Series([1, 2], name="a"),
+    "column of Polars": lambda _: pl.Series("a", [1, 2]),
+}
+
+
+@pytest.mark.parametrize("make", ALONE.values(), ids=ALONE)
+def test_a_row_or_a_column_by_itself_is_no_table(make):
+    alone = make(pytest.importorskip("pandas"))
+    with pytest.raises(UserError, match=r"a Series is one row or one column.*iloc\[\[0\]\]"):
+        read(alone)
+
+
 def test_no_rows_are_a_table():
     assert read(pl.DataFrame(schema={"a": pl.Int64})).shape == (0, 1)

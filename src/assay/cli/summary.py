@@ -52,6 +52,7 @@ def summary_lines(
         [line for line in compared if line],
         _test_lines(evaluation),
         verdict_lines(evaluation)[1:],
+        _budget_lines(model),
         [_written_line(path, report)],
     ]
     _make_room(sections)
@@ -142,6 +143,19 @@ def _test_lines(evaluation: Mapping[str, Any]) -> list[str]:
     of = counted(judged["n_rows"], "test row")
     text = f"{of} that no model saw: {scores}"
     return wrapped(f"{text}. {judged['note']}" if judged.get("note") else text, indent="")
+
+
+def _budget_lines(model: "Model") -> list[str]:
+    """Return in a line what was left out to keep to budgets."""
+    from assay.cli.compared import one_of
+
+    train = model.recipe.train
+    of_budgets = {"train.time": train.time, "train.memory": train.memory}
+    told = [entry for entry in model.ledger if of_budgets.get(entry.undo)]
+    if not told:
+        return []
+    kept_to = " and ".join(dict.fromkeys(of_budgets[entry.undo] for entry in told))
+    return [one_of(f"to keep to {kept_to}: {'; '.join(entry.what for entry in told)}", indent="")]
 
 
 def _written_line(path: str, report: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The layout of a model file, format version 1; docs/model-file.md is its text."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,13 @@ class ModelContents:
     members: dict[str, np.ndarray]
     golden: dict[str, Any]
     reference: Reference | None = None
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "ModelContents"], tuple[bytes]]:
+        """Let copies and pickles hold the bytes of the model file: a graph at work has none."""
+        from assay.modelfile.load import from_pickle
+        from assay.modelfile.save import pack
+
+        return from_pickle, (pack(self),)
 
 
 def required() -> list[str]:

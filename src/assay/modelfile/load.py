@@ -114,6 +114,11 @@ def open_bytes(data: bytes, *, where: str) -> OpenedModel:
     return OpenedModel(contents, manifest, core, worst, len(data))
 
 
+def from_pickle(data: bytes) -> ModelContents:
+    """Return what the bytes of a model file hold; pickles of models call this by its name."""
+    return open_bytes(data, where="the pickle of a model").contents
+
+
 def unpack(data: bytes, *, where: str) -> tuple[dict[str, Any], dict[str, memoryview]]:
     """Return the manifest and views of the parts of a model file's bytes, all hashes checked.
 

@@ -216,6 +216,12 @@ def _from_native(source: object, ledger: Ledger) -> pl.DataFrame:
 
 
 def _from_exchange(source: object, error: Exception) -> pl.DataFrame:
+    if len(getattr(source, "shape", (0, 0))) == 1:
+        raise UserError(
+            f"a {type(source).__name__} is one row or one column, a table has both",
+            where="source",
+            fix="Give a frame of it, such as frame.iloc[[0]] or frame[['name']], or its to_dict()",
+        ) from error
     if hasattr(source, "__arrow_c_stream__"):
         return pl.DataFrame(source)
     if hasattr(source, "__array__"):
