@@ -72,7 +72,10 @@ def test_probability_scores_agree_with_scikit_learn(n_classes, has_ties, has_wei
     assert got["brier"] == pytest.approx(brier, rel=1e-12)
     if n_classes == 2:
         area = sk.roc_auc_score(y_true, proba[:, 1], sample_weight=weight)
-        precision = sk.average_precision_score(y_true, proba[:, 1], sample_weight=weight)
+        rarer = metrics.rarer(y_true)
+        precision = sk.average_precision_score(
+            y_true, proba[:, rarer], pos_label=rarer, sample_weight=weight
+        )
         half = sk.brier_score_loss(y_true, proba[:, 1], sample_weight=weight)
         assert got["brier"] == pytest.approx(2 * half, rel=1e-12)
     else:
@@ -97,9 +100,21 @@ def test_ranking_scores_agree_with_scikit_learn_on_any_ties_and_weights(rows):
         assert got["average_precision"] is None
         return
     area = sk.roc_auc_score(y_true, score, sample_weight=weight)
-    precision = sk.average_precision_score(y_true, score, sample_weight=weight)
+    rarer = metrics.rarer(y_true)
+    precision = sk.average_precision_score(
+        y_true, proba[:, rarer], pos_label=rarer, sample_weight=weight
+    )
     assert got["auroc"] == pytest.approx(area, abs=1e-12)
     assert got["average_precision"] == pytest.approx(precision, abs=1e-12)
+
+
+@pytest.mark.parametrize(("n_rows", "rarer"), [((3, 1), 1), ((1, 3), 0), ((2, 2), 1), ((0, 2), 0)])
+def test_average_precision_of_two_classes_is_that_of_the_rarer(n_rows, rarer):
+    y_true = np.repeat([0, 1], n_rows)
+    assert metrics.rarer(y_true) == rarer
+    if min(n_rows):  # all rows look alike: the precision is the share of the class
+        found = metrics.average_precision(y_true, np.full((len(y_true), 2), 0.5))
+        assert found == n_rows[rarer] / len(y_true)
 
 
 def test_auroc_counts_pairs_and_half_of_ties():

@@ -275,6 +275,7 @@ def _with_target(table: object, classes: object, recipe: Recipe) -> Table:
             where=read.source,
             fix="Name a target column of the table instead of giving an array",
         )
+    _check_order(table, classes)
     values = np.asarray(classes)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -292,3 +293,16 @@ def _with_target(table: object, classes: object, recipe: Recipe) -> Table:
         )
     cells = [None if value is None or value != value else value for value in values.tolist()]
     return read.with_frame(read.frame.with_columns(pl.Series(_TARGET, cells, strict=False)))
+
+
+def _check_order(table: object, classes: object) -> None:
+    """Refuse classes whose index names the rows of a pandas table in another order."""
+    own, other = (getattr(one, "index", None) for one in (table, classes))
+    if own is None or other is None or not (hasattr(own, "equals") and hasattr(other, "equals")):
+        return
+    if own.is_unique and not own.equals(other) and set(own) == set(other):
+        raise UserError(
+            "the index of the target has the rows in another order than the table",
+            where="target",
+            fix="Give target.loc[table.index], or target.to_numpy() to pair them as they stand",
+        )

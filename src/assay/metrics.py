@@ -208,13 +208,8 @@ def row_log_loss(y_true: Indices, proba: Floats) -> Floats:
 def brier(y_true: Indices, proba: Floats, *, sample_weight: Weight = None) -> float:
     """Return the mean over rows of the squared distance from certainty, in [0, 2].
 
-    The sum over all classes, as first published (Brier 1950, Mon. Weather Rev. 78:1).
-    With two classes that is twice the one-class form that scikit-learn reports by
-    default (its `scale_by_half=False` is this one).
-
-    Example:
-        >>> brier(np.array([0]), np.array([[0.5, 0.5]]))
-        0.5
+    The sum over all classes, as first published (Brier 1950, Mon. Weather Rev. 78:1): with two
+    twice the form that scikit-learn reports by default (its `scale_by_half=False` is this one).
     """
     y_true, proba, weight = _checked(y_true, proba, sample_weight)
     return float(np.average(row_brier(y_true, proba), weights=weight))
@@ -250,7 +245,7 @@ def average_precision(y_true: Indices, proba: Floats, *, sample_weight: Weight =
     """Return the area under the precision-recall steps.
 
     The sum over thresholds of (recall gained) x precision, without interpolation, as
-    scikit-learn defines it. Two classes: of class 1. More: macro over one-versus-rest.
+    scikit-learn defines it. Two classes: of the `rarer`. More: macro over one-versus-rest.
     NaN when fewer than two classes occur.
     """
     return macro(_areas(*_checked(y_true, proba, sample_weight))[1])
@@ -292,8 +287,13 @@ def _areas(y_true: Indices, proba: Floats, weight: Weight) -> tuple[Floats, Floa
         true, false, _ = found_by_threshold(y_true == class_idx, proba[:, class_idx], weight)
         area[class_idx], average[class_idx] = rank_scores(true, false)
     if n_classes == 2:
-        average[0] = np.nan  # by custom the figure of two classes is that of class 1
+        average[1 - rarer(y_true)] = np.nan  # the figure of two classes is that of one
     return area, average
+
+
+def rarer(y_true: Indices) -> int:
+    """Return which of the classes 0 and 1 has fewer rows; 1 where they have as many."""
+    return int(2 * np.count_nonzero(y_true) <= len(y_true))
 
 
 def rank_scores(true: Floats, false: Floats) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.cli.layout import counted, cut, figure, listing, n_cells, ranged, style, table
+from assay.cli.layout import counted, cut, cut_apart, figure, listing, n_cells, ranged, style, table
 
 anything = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 
@@ -13,6 +13,24 @@ anything = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 def test_cut_never_takes_more_cells_than_it_may(text, cells):
     assert n_cells(cut(text, cells)) <= cells
     assert cut(text, cells).isprintable()
+
+
+@pytest.mark.parametrize("names", [
+    ["build wind float", "build wind non-float", "vehic wind float"],
+    ["Curricular units 1st sem (credited)", "Curricular units 2nd sem (credited)"],
+    ["a" * 40 + end for end in ("1x" * 9, "2x" * 9, "2y" * 9, "2y" * 8 + "z" * 2)],
+    ["東京" * 20 + "一", "東京" * 20 + "二"],
+])  # fmt: skip
+def test_names_that_differ_look_different(names):
+    for cells in (8, 28):
+        shown = cut_apart(names, cells)
+        assert len(set(shown)) == len(names)
+        assert max(map(n_cells, shown)) <= cells
+
+
+def test_names_are_cut_as_ever_where_that_tells_them_apart():
+    names = ["a_rather_long_name", "another_long_name", "a_rather_long_name"]
+    assert cut_apart(names, 9) == [cut(name, 9) for name in names]
 
 
 def test_cut_keeps_both_ends_and_leaves_short_text_alone():

@@ -298,6 +298,18 @@ def test_dates_written_as_text_for_a_typed_column_stand_alone():
     assert read == [dt.datetime(2020, 4, 13), None]
 
 
+def test_new_dates_keep_the_way_they_were_written_but_not_the_time_of_day():
+    column = spec("d", Kind.DATETIME, datetime_format="%d/%m/%Y")
+    cells = ["03/04/2020", "03/04/2020 01:30", "03/04/2020T01:30:05", None]
+    moments = [dt.datetime(2020, 4, 3), dt.datetime(2020, 4, 3, 1, 30)]
+    moments += [dt.datetime(2020, 4, 3, 1, 30, 5), None]
+    assert apply(pl.DataFrame({"d": cells}), column)["d"].to_list() == moments
+    timed = spec("d", Kind.DATETIME, datetime_format="%d/%m/%Y %H:%M")
+    assert apply(pl.DataFrame({"d": cells}), timed)["d"].to_list() == moments
+    with pytest.raises(UserError, match="a date written as '%d/%m/%Y'"):
+        apply(pl.DataFrame({"d": ["2020-04-03"]}), column)
+
+
 @pytest.mark.parametrize("n_rows", [1, 5000])
 def test_columns_are_warned_of_in_their_order(n_rows, caplog):
     frame = pl.DataFrame({"a": ["x"] * n_rows, "c": ["x"] * n_rows})

@@ -104,6 +104,17 @@ def test_an_array_of_classes_may_stand_for_the_target():
         assay.train({"target": [1.0] * 100, "x": list(range(100))}, y, options=FAST)
 
 
+def test_classes_in_another_order_than_their_rows_are_refused():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [float(idx % 7) for idx in range(60)]})
+    y = pandas.Series(["no", "yes"] * 30)
+    shuffled = frame.sample(frac=1, random_state=0)
+    with pytest.raises(assay.UserError, match=r"another order than the table.*target\.loc"):
+        assay.train(shuffled, y, options=FAST)
+    for paired in (y.loc[shuffled.index], y.to_numpy(), y.set_axis(range(60, 120))):
+        assert assay.train(shuffled, paired, options=FAST).classes.tolist() == ["no", "yes"]
+
+
 def test_a_network_larger_than_the_machine_is_refused(monkeypatch):
     for place in ("assay.limits", "assay.training.memory"):
         monkeypatch.setattr(f"{place}.physical_bytes", lambda: 2 << 30)

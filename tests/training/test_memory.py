@@ -232,6 +232,12 @@ def test_the_error_names_the_budget_or_the_machine():
     assert "the machine has" in str(too_large(2e15, Recipe()))
 
 
+def test_narrower_layers_are_no_advice_for_reading():
+    recipe = Recipe().with_options({"train.memory": "100M"})
+    assert "model.hidden" in str(too_large(3e8, recipe))
+    assert "model.hidden" not in str(too_large(3e8, recipe, what="to read the table alone"))
+
+
 def test_repeats_that_judge_the_rows_anew_are_counted():
     apart = dataclasses.replace(NEEDS, n_folds=1, n_classes=10)
     folds = dataclasses.replace(apart, n_folds=5)

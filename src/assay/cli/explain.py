@@ -331,14 +331,14 @@ def importance_lines(importance: Mapping[str, Any]) -> list[str]:
     Args:
         importance: As `Model.importance` gives it.
     """
-    from assay.cli.layout import counted, cut, heading, ranged, table
+    from assay.cli.layout import counted, cut, cut_apart, heading, ranged, table
 
     listed = importance["columns"]
     n_rows = counted(importance["n_rows"], "row")
-    rows = []
-    for one in listed[:_MOST_LISTED]:
+    shown, rows = listed[:_MOST_LISTED], []
+    for name, one in zip(cut_apart([one["column"] for one in shown]), shown, strict=True):
         n_more = len(one.get("with", []))
-        name = cut(one["column"]) + (f" and {counted(n_more, 'column')} alike" if n_more else "")
+        name += f" and {counted(n_more, 'column')} alike" if n_more else ""
         rows.append([name, ranged(one["increase"], n_decimals=4)])
     level = f"[interval at {importance.get('confidence', 0.95):g}]"
     lines = [

@@ -251,11 +251,12 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def _column_lines(columns: list[dict[str, Any]]) -> list[str]:
-    from assay.cli.layout import cut, figure, table
+    from assay.cli.layout import cut, cut_apart, figure, table
 
+    listed = columns[:_MAX_COLUMNS]
     rows = [
         [
-            cut(column["name"]),
+            name,
             column["kind"] if column["is_feature"] else f"({column['kind']})",
             f"{column['n_missing']:,}",
             figure(column["missing_share"]),
@@ -263,7 +264,7 @@ def _column_lines(columns: list[dict[str, Any]]) -> list[str]:
             cut(column["example"] or "", _EXAMPLE_CELLS),
             cut(column["reason"], 200),
         ]
-        for column in columns[:_MAX_COLUMNS]
+        for name, column in zip(cut_apart([one["name"] for one in listed]), listed, strict=True)
     ]
     header = ["column", "kind", "missing", "share", "distinct", "example", "why this kind"]
     lines = table(rows, header=header, numbers=(2, 3, 4))

@@ -7,7 +7,9 @@ mark none. Nothing here knows what a model is.
 import os
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import typer
@@ -59,6 +61,33 @@ def cut(text: str, cells: int = NAME_CELLS) -> str:
     return f"{head}…{tail}"
 
 
+def cut_apart(names: Sequence[str], cells: int = NAME_CELLS) -> list[str]:
+    """Return names as `cut`, but where that makes some the same, from where they differ on.
+
+    Example:
+        >>> cut_apart(["wind, float", "wind, non-float", "none"], 8)
+        ['…float', '…non…oat', 'none']
+    """
+    shown = [cut(name, cells) for name in names]
+    for _ in names:
+        alike = defaultdict(set)
+        for text, name in zip(shown, names, strict=True):
+            alike[text].add(one_line(name))
+        skipped = {text: _n_shared(own) for text, own in alike.items() if len(own) > 1}
+        if not skipped:
+            break
+        shown = [
+            cut(f"…{one_line(name)[skipped[text] :]}", cells) if text in skipped else text
+            for text, name in zip(shown, names, strict=True)
+        ]
+    return shown
+
+
+def _n_shared(texts: Iterable[str]) -> int:
+    """Return how many marks all of the texts begin with."""
+    return sum(1 for _ in takewhile(lambda marks: len(set(marks)) == 1, zip(*texts, strict=False)))
+
+
 def table(
     rows: Sequence[Sequence[str]],
     *,
@@ -97,7 +126,7 @@ def listing(names: Sequence[str], *, limit: int = MAX_LISTED) -> str:
         >>> listing(["a", "b", "c"], limit=2)
         'a, b and 1 more'
     """
-    shown = ", ".join(cut(name) for name in names[:limit])
+    shown = ", ".join(cut_apart(names[:limit]))
     return f"{shown} and {len(names) - limit:,} more" if len(names) > limit else shown
 
 

@@ -13,6 +13,7 @@ from assay.cli.layout import (
     MAX_LISTED,
     counted,
     cut,
+    cut_apart,
     figure,
     heading,
     n_cells,
@@ -55,11 +56,11 @@ def score_lines(judged: Mapping[str, Any], *, names: Iterable[str] | None = None
 def class_lines(judged: Mapping[str, Any]) -> list[str]:
     """Return a table of the classes: rows, precision, recall with interval, F1, AUROC."""
     shown, n_hidden = _commonest(judged["per_class"])
+    own = [judged["per_class"][idx] for idx in shown]
     rows = []
-    for idx in shown:
-        row = judged["per_class"][idx]
-        figures = [ranged(row[name], n_decimals=2) for name in ("precision", "recall", "f1")]
-        rows.append([cut(row["class"], _CLASS_CELLS), f"{row['n']:,}", *figures])
+    for name, row in zip(cut_apart([one["class"] for one in own], _CLASS_CELLS), own, strict=True):
+        figures = [ranged(row[score], n_decimals=2) for score in ("precision", "recall", "f1")]
+        rows.append([name, f"{row['n']:,}", *figures])
     header = ["class", "rows", "precision", "recall", "F1"]
     return [*table(rows, header=header, numbers=[1]), *_more(n_hidden, "class")]
 
@@ -69,7 +70,7 @@ def confusion_lines(judged: Mapping[str, Any]) -> list[str]:
 
     As many of the commonest classes are shown as fit the terminal, at most twelve.
     """
-    names = [cut(row["class"], _CLASS_CELLS) for row in judged["per_class"]]
+    names = cut_apart([row["class"] for row in judged["per_class"]], _CLASS_CELLS)
     counts = judged["confusion"]
     largest = max((count for row in counts for count in row), default=0)
     cells = min(_MATRIX_CELLS, max(n_cells(name) for name in names))
@@ -77,7 +78,7 @@ def confusion_lines(judged: Mapping[str, Any]) -> list[str]:
     room = shutil.get_terminal_size().columns - max(n_cells(name) for name in names) - len(GAP)
     limit = min(max(room // (cells + len(GAP)), 2), MAX_LISTED)
     shown, n_hidden = _commonest(judged["per_class"], limit)
-    header = ["", *(cut(names[idx], cells) for idx in shown)]
+    header = ["", *cut_apart([judged["per_class"][idx]["class"] for idx in shown], cells)]
     rows = [[names[true], *(f"{counts[true][idx]:,}" for idx in shown)] for true in shown]
     lines = table(rows, header=header, numbers=range(1, len(header)))
     return [*lines, *_more(n_hidden, "class")]
@@ -136,7 +137,8 @@ def spread_lines(members: Mapping[str, Any] | None) -> list[str]:
         return []
     accuracy = ranged(members["accuracy"], "mean")
     log_loss = ranged(members["log_loss"], "mean")
-    return [f"  one network alone [lowest, highest]: accuracy {accuracy}, log loss {log_loss}"]
+    alone = f"accuracy {accuracy}, log loss {log_loss}"
+    return [f"  one network alone, uncalibrated [lowest, highest]: {alone}"]
 
 
 def classes_line(evaluation: Mapping[str, Any]) -> str:

@@ -110,18 +110,19 @@ def _file_words(file: Mapping[str, Any], training: Mapping[str, Any]) -> str:
 
 
 def _column_lines(columns: list[dict[str, Any]]) -> list[str]:
-    from assay.cli.layout import cut, table
+    from assay.cli.layout import cut, cut_apart, table
 
+    listed = columns[:_MAX_COLUMNS]
     rows = [
         [
-            cut(column["name"]),
+            name,
             column["kind"],
             column["encoding"],
             f"{column['n_unique']:,}",
             f"{column['n_missing']:,}",
             cut(_origin(column), 80),
         ]
-        for column in columns[:_MAX_COLUMNS]
+        for name, column in zip(cut_apart([one["name"] for one in listed]), listed, strict=True)
     ]
     header = ["column", "kind", "becomes", "distinct", "missing", "why this kind"]
     lines = table(rows, header=header, numbers=(3, 4))

@@ -146,12 +146,13 @@ def _test_lines(evaluation: Mapping[str, Any]) -> list[str]:
 
 
 def _budget_lines(model: "Model") -> list[str]:
-    """Return in a line what was left out to keep to budgets."""
+    """Return in a line what was left out to keep to budgets, models first."""
     from assay.cli.compared import one_of
 
     train = model.recipe.train
     of_budgets = {"train.time": train.time, "train.memory": train.memory}
     told = [entry for entry in model.ledger if of_budgets.get(entry.undo)]
+    told.sort(key=lambda entry: entry.where != "candidates")
     if not told:
         return []
     kept_to = " and ".join(dict.fromkeys(of_budgets[entry.undo] for entry in told))

@@ -4,7 +4,7 @@ The constants were measured on one core of a Xeon at 2 GHz that was busy otherwi
 they are meant for dividing a budget, not for a promise.
 """
 
-from assay.evaluate.draws import counts_by_block, ranked_classes
+from assay.evaluate.draws import counts_by_block
 from assay.evaluate.intervals import n_ranked_draws
 from assay.evaluate.redrawn import MAX_BLOCKS
 from assay.options import EvaluateRecipe
@@ -50,7 +50,8 @@ def evaluation_seconds(
     """
     n_rarest = n_rows // n_classes if n_rarest is None else n_rarest
     n_ranked = n_ranked_draws(n_rows, n_classes, n_rarest=n_rarest)
-    ranking = min(n_ranked, recipe.bootstrap) * n_rows * len(ranked_classes(n_classes)) * _RANK_S
+    n_orders = 1 if n_classes == 2 else n_classes
+    ranking = min(n_ranked, recipe.bootstrap) * n_rows * n_orders * _RANK_S
     seconds = _intervals_seconds(n_rows, n_classes, recipe.bootstrap, draw_s=_DRAW_S)
     return seconds + ranking + n_classes * n_fitted * _FIT_S
 

@@ -21,6 +21,7 @@ from assay.metrics import (
     expected_calibration_error,
     found_by_threshold,
     rank_scores,
+    rarer,
 )
 
 MAX_CLASSES = 12
@@ -84,7 +85,7 @@ def curves(
     counts = np.bincount(y, minlength=len(classes))
     result: dict[str, Any] = {"n_rows": len(y), "n_classes": len(classes)}
     if len(classes) == 2:
-        chosen = int(counts[1] <= counts[0]) if positive is None else positive
+        chosen = rarer(y) if positive is None else positive
         shown = [chosen]
         result["thresholds"] = _threshold_table(y == chosen, proba[:, chosen], classes, chosen)
     else:

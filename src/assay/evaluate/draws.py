@@ -15,6 +15,7 @@ from assay.metrics import (
     Floats,
     Indices,
     confidence_gaps,
+    rarer,
     row_brier,
     row_log_loss,
     scores_from_margins,
@@ -25,9 +26,9 @@ _FEW_CLASSES = 16  # whose rows are faster counted by a matrix product
 _FEW_CELLS = 10  # blocks x classes a row up to which so are those of more classes
 
 
-def ranked_classes(n_classes: int) -> range:
-    """Return the classes whose ordering is judged: of two only class 1, as `score_table` does."""
-    return range(1, 2) if n_classes == 2 else range(n_classes)
+def ranked_classes(y_true: Indices, n_classes: int) -> Sequence[int]:
+    """Return the classes whose ordering is judged: of two the rarer, as `score_table` does."""
+    return [rarer(y_true)] if n_classes == 2 else range(n_classes)
 
 
 def counts_by_block(n_rows: int, n_blocks: int, n_classes: int) -> bool:
@@ -135,7 +136,7 @@ class Ranking:
     def __init__(self, y_true: Indices, proba: Floats, block: Indices | None = None) -> None:
         self._orders = [
             _Order.of(y_true == class_idx, proba[:, class_idx], block)
-            for class_idx in ranked_classes(proba.shape[1])
+            for class_idx in ranked_classes(y_true, proba.shape[1])
         ]
 
     def scores(self, weight: Floats) -> dict[str, Floats]:

@@ -31,7 +31,7 @@ def ranked_deviation(y_true: Indices, proba: Floats, unit: Indices) -> dict[str,
     """
     total = np.zeros((2, len(y_true)))
     n_ranked = 0
-    for class_idx in ranked_classes(proba.shape[1]):
+    for class_idx in ranked_classes(y_true, proba.shape[1]):
         is_class = y_true == class_idx
         if 0 < np.count_nonzero(is_class) < len(y_true):
             total += _influence(is_class, proba[:, class_idx])

@@ -147,8 +147,8 @@ def _concluded(scores: Mapping[str, Any], part: str) -> dict[str, Any]:
 
 
 def _told(name: str, score: Mapping[str, Any]) -> str:
-    found, promised = score["found"], score["promised"]
-    range_text = f"[{promised['low']:.3f}, {promised['high']:.3f}]"
+    found, promised, difference = (score[one] for one in ("found", "promised", "difference"))
     return (
-        f"{_SCORES[name]} {found['estimate']:.3f} against {promised['estimate']:.3f} {range_text}"
+        f"{_SCORES[name]} {found['estimate']:.3f} against {promised['estimate']:.3f}, "
+        f"{difference['estimate']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}]"
     )

@@ -14,7 +14,7 @@ from functools import lru_cache
 import polars as pl
 
 from assay.errors import UserError, did_you_mean
-from assay.read.dates import parse_any_dates, parse_dates
+from assay.read.dates import parse_any_dates, parse_dates, parse_dates_like
 from assay.read.floats import count_infinite, without_nan
 from assay.read.numbers import parse_numbers
 from assay.read.plain import as_text, plain_series, without_zone
@@ -265,7 +265,11 @@ def _datetime(
     if series.dtype == pl.String:
         text = strip_missing(series, recipe.read.missing)
         date_format = spec.datetime_format
-        values = parse_dates(text, date_format) if date_format else parse_any_dates(text)
+        if not date_format:
+            values = parse_any_dates(text)
+        else:
+            parse = parse_dates if is_training else parse_dates_like
+            values = parse(text, date_format)
         is_bad = _unparsed(text, values)
         if not _is_lenient(recipe, is_training):
             _check_parsed(

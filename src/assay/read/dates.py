@@ -66,6 +66,29 @@ def parse_dates(text: pl.Series, date_format: str) -> pl.Series:
     return values.set(~is_sane.fill_null(False), None)
 
 
+def parse_dates_like(text: pl.Series, date_format: str) -> pl.Series:
+    """Parse text by a strftime format, and by its date with another time of day, or none.
+
+    Args:
+        text: As for `parse_dates`.
+        date_format: The same.
+
+    Returns:
+        The same.
+
+    Example:
+        >>> parse_dates_like(pl.Series(["2020-01-01", "2020-01-01T10:00"]), "%Y-%m-%d").to_list()
+        [datetime.datetime(2020, 1, 1, 0, 0), datetime.datetime(2020, 1, 1, 10, 0)]
+    """
+    values = parse_dates(text, date_format)
+    dates = [date for date in _DATES if date_format.startswith(date)]
+    for other in (date + time for date in dates for time in _TIMES):
+        if values.null_count() == text.null_count():
+            break
+        values = values.fill_null(parse_dates(text, other))
+    return values
+
+
 def parse_any_dates(text: pl.Series) -> pl.Series:
     """Parse text of which no format is known, each cell by itself.
 

@@ -42,6 +42,7 @@ _GPU_FIX = (
     "Choose narrower layers (model.hidden), a smaller train.batch_size or fewer split.repeats, "
     'give fewer rows, end what else runs on the GPU, or set train.device = "cpu"'
 )
+_TRAINING = "the training"
 _HOPELESS = 2  # a table of text takes at least this many times its size in memory
 _FAILED_ALLOCATION = ("not enough memory", "can't allocate memory", "failed to allocate memory")
 _FAILED_ON_GPU = (
@@ -206,15 +207,17 @@ def fit_into(
     return None
 
 
-def too_large(peak_bytes: float, recipe: Recipe, *, what: str = "the training") -> UserError:
+def too_large(peak_bytes: float, recipe: Recipe, *, what: str = _TRAINING) -> UserError:
     """Return the error of a training that needs more memory than it may have."""
-    budget = recipe.train.memory
+    budget, is_training = recipe.train.memory, what == _TRAINING
     there_is = "" if budget else f", the machine has {size_text(physical_bytes())}"
     return UserError(
         f"{what} needs about {size_text(peak_bytes)} of memory{there_is}",
         where=f"train.memory = {budget!r}",
         fix="Allow more, choose narrower layers (model.hidden) or a smaller "
-        "train.batch_size, or give fewer rows",
+        "train.batch_size, or give fewer rows"
+        if is_training
+        else "Allow more, or give fewer rows",
     )
 
 
