@@ -165,6 +165,15 @@ def test_the_cheapest_come_first_and_boosting_may_take_what_is_left():
     assert _within(2.5, efforts) == LeftOut(("logistic",), "train.time", 200)
 
 
+def test_boosting_learns_from_fewer_rows_rather_than_being_left_out():
+    efforts = {"logistic": Effort(1.0), "boosting": Effort(20.0, 60, 50_000)}
+    assert _within(26.25, efforts) == LeftOut(max_iterations=60)
+    assert _within(13.75, efforts) == LeftOut(max_iterations=60, most_rows=25_000)
+    assert _within(6.0, efforts) == LeftOut(("boosting",), "train.time")  # of 9,500 rows
+    efforts["logistic"] = Effort(30.0)
+    assert _within(12.5, efforts) == LeftOut(("logistic",), "train.time", 60, 25_000)
+
+
 def test_what_is_preferred_comes_before_the_others_and_is_never_left_out():
     efforts = {"logistic": Effort(1.0), "boosting": Effort(4.0, 100)}
     assert _within(6.25, efforts, ["boosting"]) == LeftOut(max_iterations=100)

@@ -24,6 +24,7 @@ from assay.training.setup import Setup
 _SHARE = 0.4  # of the time left, that simpler models may take beside the networks
 _LEAST_LEFT_S = 12.0  # below, to load what fits them and to measure takes too much
 _LEAST_AFTER_S = 5.0  # the same once the networks are trained
+_LEAST_ROWS = 10_000  # that a fit of boosting learns from, rather than being left out
 _LEAST_PART = 0.5  # of the iterations counted, that boosting gets if it is preferred
 _LEAST_S = 1e-3  # that a model takes, whatever was measured
 
@@ -35,10 +36,12 @@ class Chosen:
     Attributes:
         names: The simplest first.
         max_iterations: Of boosting; None for as many as serve.
+        most_rows: That a fit of boosting learns from; None for as many as serve.
     """
 
     names: tuple[CandidateName, ...] = ()
     max_iterations: int | None = None
+    most_rows: int | None = None
 
 
 class Affordable:
@@ -128,7 +131,8 @@ class Affordable:
 
     def _chosen(self, left_out: LeftOut, kept: Sequence[str]) -> Chosen:
         self._left_out = left_out
-        return Chosen(tuple(name for name in NAMES if name in kept), left_out.max_iterations)
+        names = tuple(name for name in NAMES if name in kept)
+        return Chosen(names, left_out.max_iterations, left_out.most_rows)
 
     def _within_budgets(
         self, setup: Setup, names: Sequence[CandidateName], preferred: Sequence[CandidateName]
@@ -152,7 +156,7 @@ class Affordable:
         found = _within(_SHARE * whole_s, self._measured(setup, time, measured), preferred)
         if not left_out.names:
             return found
-        return replace(left_out, max_iterations=found.max_iterations)
+        return replace(found, names=left_out.names, option=left_out.option)
 
     def _within_rest(
         self, setup: Setup, time: TimeBudget, before: LeftOut, left_s: float
@@ -182,7 +186,8 @@ class Affordable:
 def _within(left_s: float, efforts: dict[str, Effort], preferred: Sequence[str] = ()) -> LeftOut:
     """Return what does not fit into some time, the cheapest being fitted first.
 
-    Boosting, which may go on for longer than was counted, may take all that is left then.
+    Boosting, which may go on for longer than was counted, may take all that is left then; it
+    learns from fewer rows where all do not fit.
 
     Args:
         left_s: Seconds for all of them.
@@ -190,10 +195,13 @@ def _within(left_s: float, efforts: dict[str, Effort], preferred: Sequence[str] 
         preferred: What is fitted before the others, however little time there is.
     """
     needed_s = {name: SLACK * max(own.seconds, _LEAST_S) for name, own in efforts.items()}
-    left_out = list[str]()
+    left_out, most_rows = list[str](), None
     for name in sorted(needed_s, key=lambda name: (name not in preferred, needed_s[name])):
         if needed_s[name] <= left_s or name in preferred:
             left_s -= needed_s[name]
+        elif name == "boosting" and left_s / needed_s[name] * efforts[name].n_rows >= _LEAST_ROWS:
+            most_rows = int(left_s / needed_s[name] * efforts[name].n_rows)
+            left_s = 0.0
         else:
             left_out.append(name)
     option = "train.time" if left_out else ""
@@ -201,4 +209,4 @@ def _within(left_s: float, efforts: dict[str, Effort], preferred: Sequence[str] 
         return LeftOut(tuple(left_out), option)
     share = max(1.0 + left_s / needed_s["boosting"], _LEAST_PART)
     n_iterations = int(share * efforts["boosting"].n_iterations)
-    return LeftOut(tuple(left_out), option, max(n_iterations, 1))
+    return LeftOut(tuple(left_out), option, max(n_iterations, 1), most_rows)

@@ -153,6 +153,7 @@ def _fit_rivals(
         ledger,
         names=names,
         max_iterations=chosen.max_iterations,
+        most_rows=chosen.most_rows,
         keeper=folder,
         side=side,
         n_processors=max(n_processors, 1),
@@ -193,6 +194,7 @@ def _with_late(
             ledger,
             names=chosen.names,
             max_iterations=chosen.max_iterations,
+            most_rows=chosen.most_rows,
             keeper=folder,
         ).finish()
         majority, *early = rivals

@@ -11,6 +11,7 @@ from assay.candidates import (
     NAMES,
     Effort,
     Rival,
+    begin_rivals,
     blend,
     boosting,
     fit_rivals,
@@ -161,6 +162,19 @@ def test_weights_of_rows_and_classes_are_heeded(make, fixed, name):
     assert balanced > plain + 0.2
 
 
+def test_rows_that_a_budget_leaves_out_are_told_with_its_option(make):
+    setup, recipe = make(**{"train.time": "30s"})
+    ledger, learnt = Ledger(), {}
+    for most_rows in (None, 40, 80, 10**9):
+        begun = begin_rivals(setup, recipe, ledger, max_iterations=FEW, most_rows=most_rows)
+        learnt[most_rows] = begun.most_rows["boosting"]
+    (entry,) = ledger
+    assert entry.what == "boosting fitted on 40 of up to 80 rows of each fold"
+    assert entry.why.endswith("to stay within 30s")
+    assert entry.undo == "train.time"
+    assert (learnt[40], learnt[80], learnt[10**9]) == (40, 80, learnt[None])
+
+
 def test_a_part_of_many_rows_is_told(make, monkeypatch):
     monkeypatch.setattr(growth, "MAX_ROWS", 50)
     setup, recipe = make()
@@ -199,8 +213,8 @@ def test_efforts_are_told_for_each_name(make, monkeypatch):
     clock = Slow(monkeypatch, 0.25)
     found = measure_efforts(setup, recipe, clock)
     assert list(found) == list(NAMES)
-    assert found["logistic"] == Effort(3.0)  # one second for each of three fits
-    assert found["boosting"] == Effort(3 * (1.0 + 60 * 0.25), 60)
+    assert found["logistic"] == Effort(3.0, 1, 80)  # one second for each of three fits
+    assert found["boosting"] == Effort(3 * (1.0 + 60 * 0.25), 60, 80)
     assert clock.asked == [1, 1, 9]
 
 

@@ -38,6 +38,7 @@ NAMES: tuple[CandidateName, ...] = ("logistic", "boosting")  # the simplest firs
 _MEASURED_ROWS = 10_000
 _MEASURED_ITERATIONS = (8, 40)  # more where fewer take too little time to tell
 _TELLING_S = 0.2
+_ENOUGH = "as more would take long and gain little"
 _WORTHWHILE_ITERATIONS = 60  # fewer say clearly less, many more a little
 
 
@@ -78,6 +79,7 @@ def begin_rivals(
     *,
     names: tuple[str, ...] = NAMES,
     max_iterations: int | None = None,
+    most_rows: int | None = None,
     keeper: "Keeper | None" = None,
     side: SideProcess | None = None,
     n_processors: int = 1,
@@ -90,6 +92,7 @@ def begin_rivals(
         ledger: Told of rows left out.
         names: Which, besides the majority.
         max_iterations: Of boosting, at the most.
+        most_rows: That a fit of boosting learns from, to keep to a budget of time.
         keeper: Keeps each one's fits, and has those of an earlier attempt.
         side: Runs `candidates.worker`; None to fit all when it is finished.
         n_processors: With more than one, fits of boosting are shared with other processes
@@ -100,22 +103,25 @@ def begin_rivals(
     if not chosen:
         return Begun(None, folds, arrays, {}, max_iterations)
     work = Work.of(setup, folds, recipe.seed)
-    most_rows: dict[str, int] = {name: work.most_rows(name) for name in chosen}
-    for name, most in most_rows.items():
+    rows_of: dict[str, int] = {name: work.most_rows(name) for name in chosen}
+    if most_rows is not None and "boosting" in rows_of:
+        rows_of["boosting"] = min(most_rows, rows_of["boosting"])
+    for name, most in rows_of.items():
         if folds.largest > most:
+            is_pressed = most < work.most_rows(name)
+            reason = f"to stay within {recipe.train.time}" if is_pressed else _ENOUGH
             ledger.add(
                 f"{name} fitted on {most:,} of up to {folds.largest:,} rows of each fold",
                 where="candidates",
-                why="a random part of them, with rows of every class, as more would take long "
-                "and gain little",
-                undo="model.candidates, to do without",
+                why=f"a random part of them, with rows of every class, {reason}",
+                undo="train.time" if is_pressed else "model.candidates, to do without",
             )
     helper = None
     if n_processors > 1:
         helper, side = side, None
-    elif side is not None and not side.give(*request(work, most_rows, max_iterations)):
+    elif side is not None and not side.give(*request(work, rows_of, max_iterations)):
         side = None
-    return Begun(work, folds, arrays, most_rows, max_iterations, keeper, side, helper, n_processors)
+    return Begun(work, folds, arrays, rows_of, max_iterations, keeper, side, helper, n_processors)
 
 
 @dataclass(frozen=True)
@@ -215,10 +221,12 @@ class Effort:
         seconds: For all fits.
         n_iterations: Of boosting that are counted, 1 for other models; how soon it ends,
             nobody knows beforehand.
+        n_rows: That each fit learns from.
     """
 
     seconds: float
     n_iterations: int = 1
+    n_rows: int = 0
 
 
 def measure_efforts(
@@ -243,7 +251,7 @@ def measure_efforts(
             n_counted = min(allowed, _WORTHWHILE_ITERATIONS)
             patience = growth_of(few, folds.n_classes).patience
             fit_s += n_counted * _iteration_seconds(work, few, fit_s, patience, clock)
-        efforts[name] = Effort(fit_s * n_fits * most / few, n_counted)
+        efforts[name] = Effort(fit_s * n_fits * most / few, n_counted, most)
     return efforts
 
 

@@ -23,11 +23,13 @@ class LeftOut:
         names: Of the models.
         option: Of the budget; empty where nothing is left out.
         max_iterations: That boosting may have; None for as many as serve.
+        most_rows: That a fit of boosting may learn from; None for as many as serve.
     """
 
     names: tuple[str, ...] = ()
     option: str = ""
     max_iterations: int | None = None
+    most_rows: int | None = None
 
 
 @dataclass(frozen=True)
