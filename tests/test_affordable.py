@@ -1,6 +1,7 @@
 """Simpler models within budgets: before the training, after it, and told where left out."""
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,19 @@ def test_boosting_learns_from_fewer_rows_rather_than_being_left_out():
     assert _within(6.0, efforts) == LeftOut(("boosting",), "train.time")  # of 9,500 rows
     efforts["logistic"] = Effort(30.0)
     assert _within(12.5, efforts) == LeftOut(("logistic",), "train.time", 60, 25_000)
+    first = ["boosting"]
+    assert _within(12.5, efforts, first) == LeftOut(("logistic",), "train.time", 60, 25_000)
+    assert _within(3.75, efforts, first) == LeftOut(("logistic",), "train.time", 45, 10_000)
+    assert _within(-9.0, efforts, first) == LeftOut(("logistic",), "train.time", 30, 10_000)
+
+
+def test_the_rows_that_time_allows_are_those_that_boosting_learns_from(efforts, monkeypatch):
+    monkeypatch.setattr(assay.affordable, "_LEAST_ROWS", 50)
+    efforts |= {"logistic": Effort(0.1), "boosting": Effort(64.0, 4, 200)}  # of 40 s
+    trained = train(Listening())
+    entries = [entry for entry in trained.ledger if entry.undo == "train.time"]
+    assert re.match(r"boosting fitted on 9\d of up to 200 rows", entries[0].what)  # 40 / 64 / 1.25
+    assert candidates(trained)[:3] == ["majority", "logistic", "boosting"]
 
 
 def test_what_is_preferred_comes_before_the_others_and_is_never_left_out():

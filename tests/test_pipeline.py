@@ -1,6 +1,8 @@
 """The story: options of a training reach the training."""
 
+import gc
 import json
+import weakref
 
 import numpy as np
 import polars as pl
@@ -22,6 +24,21 @@ def unbalanced(seed: int = 0, n_rows: int = 300) -> pl.DataFrame:
 
 def rare_proba(model: assay.Model, frame: pl.DataFrame) -> float:
     return float(model.predict_proba(frame)[:, 1].mean())
+
+
+def test_a_training_without_memory_lets_go_of_network_and_rows(monkeypatch):
+    held: list[weakref.ref] = []
+
+    def fail(network, lesson, *args, **kwargs):
+        held.extend(weakref.ref(one) for one in (network, lesson.rows))
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "train_population", fail)
+    with pytest.raises(assay.UserError, match="memory ran out") as told:
+        assay.train(unbalanced(), "y", options={**FAST, "model.candidates": []})
+    gc.collect()
+    assert told.value.__context__ is not None  # kept as by a notebook, with frames of the training
+    assert [reference() for reference in held] == [None, None]
 
 
 def test_balanced_class_weights_raise_the_rare_class():

@@ -197,11 +197,14 @@ def _within(left_s: float, efforts: dict[str, Effort], preferred: Sequence[str] 
     needed_s = {name: SLACK * max(own.seconds, _LEAST_S) for name, own in efforts.items()}
     left_out, most_rows = list[str](), None
     for name in sorted(needed_s, key=lambda name: (name not in preferred, needed_s[name])):
+        n_rows = efforts[name].n_rows
+        if name == "boosting" and needed_s[name] > left_s and n_rows > _LEAST_ROWS:
+            n_fitting = int(left_s / needed_s[name] * n_rows)
+            if n_fitting >= _LEAST_ROWS or name in preferred:
+                most_rows = max(n_fitting, _LEAST_ROWS)
+                needed_s[name] *= most_rows / n_rows
         if needed_s[name] <= left_s or name in preferred:
             left_s -= needed_s[name]
-        elif name == "boosting" and left_s / needed_s[name] * efforts[name].n_rows >= _LEAST_ROWS:
-            most_rows = int(left_s / needed_s[name] * efforts[name].n_rows)
-            left_s = 0.0
         else:
             left_out.append(name)
     option = "train.time" if left_out else ""

@@ -298,9 +298,13 @@ def _with_target(table: object, classes: object, recipe: Recipe) -> Table:
 def _check_order(table: object, classes: object) -> None:
     """Refuse classes whose index names the rows of a pandas table in another order."""
     own, other = (getattr(one, "index", None) for one in (table, classes))
-    if own is None or other is None or not (hasattr(own, "equals") and hasattr(other, "equals")):
+    if own is None or other is None or not (hasattr(own, "isin") and hasattr(other, "isin")):
         return
-    if own.is_unique and not own.equals(other) and set(own) == set(other):
+    is_shuffled = False
+    with contextlib.suppress(TypeError, ValueError):  # of indexes that are not to be compared
+        is_same = own.equals(other) or len(own) != len(other) or bool((own == other).all())
+        is_shuffled = not is_same and own.is_unique and bool(own.isin(other).all())
+    if is_shuffled:
         raise UserError(
             "the index of the target has the rows in another order than the table",
             where="target",

@@ -89,12 +89,7 @@ def confusion_matrix(
 
 
 def accuracy(y_true: Indices, y_pred: Indices, *, sample_weight: Weight = None) -> float:
-    """Return the share of rows whose label is right, in [0, 1].
-
-    Example:
-        >>> accuracy(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0]))
-        0.75
-    """
+    """Return the share of rows whose label is right, in [0, 1]."""
     matrix = confusion_matrix(y_true, y_pred, sample_weight=sample_weight)
     return float(scores_from_confusion(matrix)["accuracy"])
 
@@ -241,14 +236,15 @@ def auroc_per_class(y_true: Indices, proba: Floats, *, sample_weight: Weight = N
     return _areas(*_checked(y_true, proba, sample_weight))[0]
 
 
-def average_precision(y_true: Indices, proba: Floats, *, sample_weight: Weight = None) -> float:
-    """Return the area under the precision-recall steps.
+def average_precision(
+    y_true: Indices, proba: Floats, *, sample_weight: Weight = None, positive: int | None = None
+) -> float:
+    """Return the area under the precision-recall steps, NaN when fewer than two classes occur.
 
-    The sum over thresholds of (recall gained) x precision, without interpolation, as
-    scikit-learn defines it. Two classes: of the `rarer`. More: macro over one-versus-rest.
-    NaN when fewer than two classes occur.
+    The sum over thresholds of (recall gained) x precision, without interpolation, as scikit-learn
+    has it. Two classes: of `positive`, else the `rarer`. More: macro over one-versus-rest.
     """
-    return macro(_areas(*_checked(y_true, proba, sample_weight))[1])
+    return macro(_areas(*_checked(y_true, proba, sample_weight), positive)[1])
 
 
 def expected_calibration_error(
@@ -279,7 +275,9 @@ def confidence_gaps(
     return bins, (proba.argmax(axis=1) == y_true) - confidence
 
 
-def _areas(y_true: Indices, proba: Floats, weight: Weight) -> tuple[Floats, Floats]:
+def _areas(
+    y_true: Indices, proba: Floats, weight: Weight, positive: int | None = None
+) -> tuple[Floats, Floats]:
     """Return AUROC and average precision of each class, (C,) and (C,); one sort serves both."""
     n_classes = proba.shape[1]
     area, average = np.full(n_classes, np.nan), np.full(n_classes, np.nan)
@@ -287,7 +285,7 @@ def _areas(y_true: Indices, proba: Floats, weight: Weight) -> tuple[Floats, Floa
         true, false, _ = found_by_threshold(y_true == class_idx, proba[:, class_idx], weight)
         area[class_idx], average[class_idx] = rank_scores(true, false)
     if n_classes == 2:
-        average[1 - rarer(y_true)] = np.nan  # the figure of two classes is that of one
+        average[1 - (rarer(y_true) if positive is None else positive)] = np.nan
     return area, average
 
 

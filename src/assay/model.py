@@ -32,9 +32,8 @@ from assay.table import Table
 class Model:
     """A trained classifier.
 
-    Made by `assay.train` or `assay.load`. Tables may be paths, data frames of
-    pandas, Polars or PyArrow, dictionaries of columns, or lists of records;
-    columns are matched by name.
+    Tables may be paths, data frames of pandas, Polars or PyArrow, dictionaries of columns, or
+    lists of records; columns are matched by name.
 
     Attributes:
         classes: The C classes in the order of the probabilities, in the target's
@@ -49,6 +48,10 @@ class Model:
         self.recipe: Recipe = contents.predictor.recipe
         self.ledger = Ledger.from_list(contents.ledger)
         self.evaluation: dict[str, Any] = contents.evaluation
+
+    def __reduce__(self) -> tuple[type["Model"], tuple[ModelContents]]:
+        """Let copies and pickles hold the bytes of the file; see `ModelContents`."""
+        return Model, (self._contents,)
 
     @property
     def classes(self) -> np.ndarray:
@@ -364,10 +367,7 @@ class Model:
         return self._contents.reference
 
     def _reading(self, sql: str) -> ReadRecipe:
-        """Return how tables are read; a query inside a model file is never run.
-
-        Whoever made the file is not who asks the database.
-        """
+        """Return how tables are read; a query inside a file of someone else's is never run."""
         return self.recipe.read.model_copy(update={"sql": sql})
 
     def read(self, table: object, ledger: Ledger | None = None, *, sql: str = "") -> Table:

@@ -305,8 +305,8 @@ class TrainRecipe(Section):
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="of matrix products; auto: bfloat16 where the processor has it, TensorFloat-32 "
-        "on a GPU",
+        description="of matrix products; auto and bfloat16: that where the processor has it, "
+        "TensorFloat-32 on a GPU",
     )
 
     @model_validator(mode="after")

@@ -79,41 +79,55 @@ def run(
         lambda: limits.estimated_bytes, device, lambda: limits.estimated_gpu_bytes
     )
     with on_threads_of(folder), multiplying("highest"), telling:
-        observer.on_stage("reading")
-        check_source(source, recipe)
-        samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)
-        if folder is not None:
-            confirm(folder, "table", table_of(source, samples, ledger))
-        test = None if test_source is None else read_test(test_source, samples, recipe, ledger)
-        n_test = int(samples.split.test.sum()) if test is None else len(test.y)
-        if folder is not None:
-            confirm(folder, "test", None if test is None else held_out_of(test_source, test))
-            folder.confirmed()
-        check_file_room(_surely_trained(samples, recipe), recipe)
-        setup = limits.set_up(samples, device)
-        del samples
-        n_fits = len(setup.samples.split.train)
-        if budget is None and recipe.train.memory_bytes is not None:
-            check_file_room(setup.samples, recipe)
+        return _trained(source, recipe, test_source, device, limits, ledger, observer, folder, side)
 
-        give_back()
-        rivals_of = _fit_rivals(setup, recipe, limits, ledger, observer, folder, side)
-        prepared = limits.plan(setup, n_test=n_test)
-        del setup
-        if budget is not None:
-            check_file_room(prepared.setup.samples, recipe, n_fits=n_fits)
 
-        observer.on_stage("training")
-        if prepared.told:
-            observer.on_plan(", ".join(prepared.told))
-        setup, history = _train(prepared, recipe, limits, ledger, observer, folder)
-        rivals = _with_late(rivals_of(), prepared, recipe, limits, ledger, observer, folder)
+def _trained(
+    source: object,
+    recipe: Recipe,
+    test_source: object | None,
+    device: torch.device,
+    limits: Limits,
+    ledger: Ledger,
+    observer: Observer,
+    folder: RunFolder | None,
+    side: SideProcess | None,
+) -> Trained:
+    """Do the work of `run`: a function of its own, so that what it holds ends with it."""
+    has_time = bool(recipe.train.time)
+    observer.on_stage("reading")
+    check_source(source, recipe)
+    samples = read_samples(source, recipe, ledger, on_stage=observer.on_stage)
+    if folder is not None:
+        confirm(folder, "table", table_of(source, samples, ledger))
+    test = None if test_source is None else read_test(test_source, samples, recipe, ledger)
+    n_test = int(samples.split.test.sum()) if test is None else len(test.y)
+    if folder is not None:
+        confirm(folder, "test", None if test is None else held_out_of(test_source, test))
+        folder.confirmed()
+    check_file_room(_surely_trained(samples, recipe), recipe)
+    setup = limits.set_up(samples, device)
+    del samples
+    n_fits = len(setup.samples.split.train)
+    if not has_time and recipe.train.memory_bytes is not None:
+        check_file_room(setup.samples, recipe)
 
-        observer.on_stage("evaluating")
-        with one_blas_thread():
-            return judge_training(
-                setup, rivals, history, prepared, recipe, limits, ledger, test=test
-            )
+    give_back()
+    rivals_of = _fit_rivals(setup, recipe, limits, ledger, observer, folder, side)
+    prepared = limits.plan(setup, n_test=n_test)
+    del setup
+    if has_time:
+        check_file_room(prepared.setup.samples, recipe, n_fits=n_fits)
+
+    observer.on_stage("training")
+    if prepared.told:
+        observer.on_plan(", ".join(prepared.told))
+    setup, history = _train(prepared, recipe, limits, ledger, observer, folder)
+    rivals = _with_late(rivals_of(), prepared, recipe, limits, ledger, observer, folder)
+
+    observer.on_stage("evaluating")
+    with one_blas_thread():
+        return judge_training(setup, rivals, history, prepared, recipe, limits, ledger, test=test)
 
 
 def _surely_trained(samples: Samples, recipe: Recipe) -> Samples:

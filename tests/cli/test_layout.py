@@ -20,12 +20,18 @@ def test_cut_never_takes_more_cells_than_it_may(text, cells):
     ["Curricular units 1st sem (credited)", "Curricular units 2nd sem (credited)"],
     ["a" * 40 + end for end in ("1x" * 9, "2x" * 9, "2y" * 9, "2y" * 8 + "z" * 2)],
     ["東京" * 20 + "一", "東京" * 20 + "二"],
+    ["non-smoker", "non-smoker, former non-smoker"],
 ])  # fmt: skip
 def test_names_that_differ_look_different(names):
     for cells in (8, 28):
         shown = cut_apart(names, cells)
         assert len(set(shown)) == len(names)
         assert max(map(n_cells, shown)) <= cells
+
+
+def test_names_that_cannot_be_told_apart_stay_within_their_room():
+    names = ["a" * idx + "b" * (200 - idx) for idx in range(200)]
+    assert all(n_cells(name) <= 16 for name in cut_apart(names, 16))
 
 
 def test_names_are_cut_as_ever_where_that_tells_them_apart():

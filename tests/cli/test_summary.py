@@ -55,7 +55,9 @@ def test_what_budgets_left_out_is_told_below_the_verdict():
     assert both in told(model)
 
 
-def make_model(*, n_findings=0, n_entries=0, has_test=False, text="Short.", n_classes=2):
+def make_model(
+    *, n_findings=0, n_entries=0, has_test=False, text="Short.", n_classes=2, has_budget=False
+):
     """Return as much of a model as the summary asks for, every candidate in it."""
     names = ["majority", "logistic", "boosting", "network", "blend"]
     candidates = [
@@ -76,12 +78,16 @@ def make_model(*, n_findings=0, n_entries=0, has_test=False, text="Short.", n_cl
     }
     if has_test:
         evaluation["test"] = judged(n_classes)
+    ledger = Ledger.from_list([ENTRY] * n_entries)
+    if has_budget:
+        for undo, what in BUDGETS.items():
+            ledger.add(what, where="candidates", why="to stay within it", undo=undo)
     return SimpleNamespace(
         evaluation=evaluation,
         target="target",
-        ledger=Ledger.from_list([ENTRY] * n_entries),
+        ledger=ledger,
         schema=SimpleNamespace(features=["a"] * 30),
-        recipe=Recipe(),
+        recipe=Recipe().with_options({"train.time": "30s"} if has_budget else {}),
     )
 
 
@@ -100,12 +106,21 @@ LONG = "The blend is better than boosting (log loss 0.4 against 0.5, p < 0.001).
 @pytest.mark.parametrize("has_test", [False, True])
 @pytest.mark.parametrize("text", ["Short.", LONG])
 @pytest.mark.parametrize("n_classes", [2, 900])
-def test_ten_to_twenty_lines(monkeypatch, columns, n_findings, has_test, text, n_classes):
+@pytest.mark.parametrize("has_budget", [False, True])
+def test_ten_to_twenty_lines(
+    monkeypatch, columns, n_findings, has_test, text, n_classes, has_budget
+):
     monkeypatch.setenv("COLUMNS", columns)
     model = make_model(
-        n_findings=n_findings, n_entries=50, has_test=has_test, text=text, n_classes=n_classes
+        n_findings=n_findings,
+        n_entries=50,
+        has_test=has_test,
+        text=text,
+        n_classes=n_classes,
+        has_budget=has_budget,
     )
     lines = told(model)
+    assert sum(line.startswith("to keep to 30s: boosting") for line in lines) == has_budget
     whole = " ".join(line.strip() for line in lines[lines.index("Verdict") + 1 : -1])
     assert whole.startswith(text.strip())
     assert ("grave finding" in whole) == (n_findings > 0)

@@ -59,6 +59,10 @@ def test_a_loaded_model_predicts_the_same(model, data, tmp_path):
 def test_copies_and_pickles_hold_the_model_file(model, data):
     for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert again.to_bytes() == data
+        again.evaluation["told"] = "by hand"
+        assert again.to_bytes() != data
+    assert b"assay.options" not in pickle.dumps(model)
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(again.predict_proba(TABLE), model.predict_proba(TABLE))
     lenient = copy.deepcopy(model.filling_missing())
     assert lenient.predict({"age": [30.0]}) == model.filling_missing().predict({"age": [30.0]})

@@ -306,8 +306,12 @@ def test_new_dates_keep_the_way_they_were_written_but_not_the_time_of_day():
     assert apply(pl.DataFrame({"d": cells}), column)["d"].to_list() == moments
     timed = spec("d", Kind.DATETIME, datetime_format="%d/%m/%Y %H:%M")
     assert apply(pl.DataFrame({"d": cells}), timed)["d"].to_list() == moments
-    with pytest.raises(UserError, match="a date written as '%d/%m/%Y'"):
-        apply(pl.DataFrame({"d": ["2020-04-03"]}), column)
+    for cell in ("2020-04-03", "03/04/2020 01:30:00+02:00"):
+        with pytest.raises(UserError, match="a date written as '%d/%m/%Y'"):
+            apply(pl.DataFrame({"d": [cell]}), column)
+    offset = spec("d", Kind.DATETIME, datetime_format="%Y-%m-%dT%H:%M:%S%.f%z")
+    with pytest.raises(UserError, match="a date written as"):
+        apply(pl.DataFrame({"d": ["2020-04-03T01:30:00"]}), offset)
 
 
 @pytest.mark.parametrize("n_rows", [1, 5000])

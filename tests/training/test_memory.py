@@ -187,7 +187,7 @@ def test_no_gpu_is_asked_for_memory_where_none_is_used():
 
 def test_a_gpu_holds_weights_rows_and_scores_but_no_ngrams():
     least = NEEDS.gpu_bytes(2)
-    assert least > 2 * NEEDS.n_weights * 20 + NEEDS.n_rows * NEEDS.row_bytes
+    assert least > 2 * NEEDS.n_weights * 12 + NEEDS.n_rows * NEEDS.row_bytes
     texts = dataclasses.replace(NEEDS, text=TEXTS, row_bytes=NEEDS.row_bytes + 600)
     assert texts.gpu_bytes(2) - least == TEXTS.kept_bytes(2, NEEDS.n_rows)
 

@@ -8,7 +8,7 @@ import os
 import sys
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -20,6 +20,7 @@ from assay.report.wording import counted as counted  # beside the other words of
 GAP = "  "
 NAME_CELLS = 28  # names longer than this are cut in the middle
 MAX_LISTED = 12
+_ROUNDS = 3  # of telling names apart: each may make others alike
 
 
 def n_cells(text: str) -> int:
@@ -68,24 +69,25 @@ def cut_apart(names: Sequence[str], cells: int = NAME_CELLS) -> list[str]:
         >>> cut_apart(["wind, float", "wind, non-float", "none"], 8)
         ['…float', '…non…oat', 'none']
     """
-    shown = [cut(name, cells) for name in names]
-    for _ in names:
+    whole = [one_line(name) for name in names]
+    shown, skipped = [cut(name, cells) for name in whole], [0] * len(whole)
+    for _ in range(_ROUNDS):
         alike = defaultdict(set)
-        for text, name in zip(shown, names, strict=True):
-            alike[text].add(one_line(name))
-        skipped = {text: _n_shared(own) for text, own in alike.items() if len(own) > 1}
-        if not skipped:
-            break
-        shown = [
-            cut(f"…{one_line(name)[skipped[text] :]}", cells) if text in skipped else text
-            for text, name in zip(shown, names, strict=True)
-        ]
+        for text, name in zip(shown, whole, strict=True):
+            alike[text].add(name)
+        shared = {text: _n_shared(own) for text, own in alike.items() if len(own) > 1}
+        for idx, name in enumerate(whole):
+            n_shared = min(shared.get(shown[idx], 0), len(name) - 1)
+            if n_shared > skipped[idx]:
+                skipped[idx] = n_shared
+                shown[idx] = cut(f"…{name[n_shared:]}", cells)
     return shown
 
 
-def _n_shared(texts: Iterable[str]) -> int:
+def _n_shared(texts: Collection[str]) -> int:
     """Return how many marks all of the texts begin with."""
-    return sum(1 for _ in takewhile(lambda marks: len(set(marks)) == 1, zip(*texts, strict=False)))
+    ends = zip(min(texts), max(texts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends))
 
 
 def table(

@@ -70,7 +70,7 @@ def confusion_lines(judged: Mapping[str, Any]) -> list[str]:
 
     As many of the commonest classes are shown as fit the terminal, at most twelve.
     """
-    names = cut_apart([row["class"] for row in judged["per_class"]], _CLASS_CELLS)
+    names = [cut(row["class"], _CLASS_CELLS) for row in judged["per_class"]]
     counts = judged["confusion"]
     largest = max((count for row in counts for count in row), default=0)
     cells = min(_MATRIX_CELLS, max(n_cells(name) for name in names))
@@ -78,8 +78,12 @@ def confusion_lines(judged: Mapping[str, Any]) -> list[str]:
     room = shutil.get_terminal_size().columns - max(n_cells(name) for name in names) - len(GAP)
     limit = min(max(room // (cells + len(GAP)), 2), MAX_LISTED)
     shown, n_hidden = _commonest(judged["per_class"], limit)
-    header = ["", *cut_apart([judged["per_class"][idx]["class"] for idx in shown], cells)]
-    rows = [[names[true], *(f"{counts[true][idx]:,}" for idx in shown)] for true in shown]
+    own = [judged["per_class"][idx]["class"] for idx in shown]
+    header = ["", *cut_apart(own, cells)]
+    rows = [
+        [name, *(f"{counts[true][idx]:,}" for idx in shown)]
+        for name, true in zip(cut_apart(own, _CLASS_CELLS), shown, strict=True)
+    ]
     lines = table(rows, header=header, numbers=range(1, len(header)))
     return [*lines, *_more(n_hidden, "class")]
 

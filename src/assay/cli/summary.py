@@ -72,6 +72,7 @@ def _make_room(sections: list[list[str]]) -> None:
         *((findings, line) for line in findings[1:]),
         *((compared, line) for line in shares),
         *((findings, line) for line in findings[:1]),
+        *((read, line) for line in read[1:2]),
     ]:
         if _n_lines(sections) > MOST_LINES:
             section.remove(line)
@@ -152,7 +153,7 @@ def _budget_lines(model: "Model") -> list[str]:
     train = model.recipe.train
     of_budgets = {"train.time": train.time, "train.memory": train.memory}
     told = [entry for entry in model.ledger if of_budgets.get(entry.undo)]
-    told.sort(key=lambda entry: entry.where != "candidates")
+    told.sort(key=lambda entry: not entry.what.endswith("not compared"))
     if not told:
         return []
     kept_to = " and ".join(dict.fromkeys(of_budgets[entry.undo] for entry in told))

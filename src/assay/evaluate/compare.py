@@ -220,18 +220,23 @@ def per_fold(metric: Metric, y: Indices, proba: Floats, fold: Ints) -> Floats:
         >>> per_fold("accuracy", y, proba, fold).tolist()
         [1.0, 0.0]
     """
-    fold = np.atleast_2d(fold)
-    return np.array([score(metric, y[rows], proba[rows]) for _, rows in _folds(fold, fold >= 0)])
+    fold, positive = np.atleast_2d(fold), metrics.rarer(y)
+    return np.array(
+        [score(metric, y[rows], proba[rows], positive) for _, rows in _folds(fold, fold >= 0)]
+    )
 
 
-def score(metric: Metric, y: Indices, proba: Floats) -> float:
-    """Return one metric of N rows; NaN where it is undefined."""
+def score(metric: Metric, y: Indices, proba: Floats, positive: int | None = None) -> float:
+    """Return one metric of N rows; NaN where it is undefined.
+
+    Of two classes the average precision is that of `positive`, by default of the rarer.
+    """
     if metric in _OF_ROWS:
         return float(row_figures(metric, y, proba).mean())
     if metric == "auroc":
         return metrics.auroc(y, proba)
     if metric == "average_precision":
-        return metrics.average_precision(y, proba)
+        return metrics.average_precision(y, proba, positive=positive)
     matrix = metrics.confusion_matrix(y, proba.argmax(axis=1), n_classes=proba.shape[1])
     return float(metrics.scores_from_confusion(matrix)[metric])
 
@@ -302,7 +307,7 @@ def _drawn_error(
     if n_units < 2:
         return float("nan"), n_units
     scorers = [
-        Ranking(y[chosen], proba[chosen])
+        Ranking(y[chosen], proba[chosen], positive=metrics.rarer(y))
         if metric in _RANKED
         else RowScores.of(y[chosen], proba[chosen])
         for proba in pair

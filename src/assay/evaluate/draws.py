@@ -26,9 +26,11 @@ _FEW_CLASSES = 16  # whose rows are faster counted by a matrix product
 _FEW_CELLS = 10  # blocks x classes a row up to which so are those of more classes
 
 
-def ranked_classes(y_true: Indices, n_classes: int) -> Sequence[int]:
-    """Return the classes whose ordering is judged: of two the rarer, as `score_table` does."""
-    return [rarer(y_true)] if n_classes == 2 else range(n_classes)
+def ranked_classes(y_true: Indices, n_classes: int, positive: int | None = None) -> Sequence[int]:
+    """Return the classes whose ordering is judged: of two `positive`, or the rarer."""
+    if n_classes != 2:
+        return range(n_classes)
+    return [rarer(y_true) if positive is None else positive]
 
 
 def counts_by_block(n_rows: int, n_blocks: int, n_classes: int) -> bool:
@@ -131,12 +133,20 @@ class Ranking:
         y_true: True class indices, (N,).
         proba: Probabilities, (N, C); the order of each class is kept, 24 bytes a number.
         block: Number of each row's block, (N,); None where each row is drawn by itself.
+        positive: Of two classes the one that is judged; by default the rarer.
     """
 
-    def __init__(self, y_true: Indices, proba: Floats, block: Indices | None = None) -> None:
+    def __init__(
+        self,
+        y_true: Indices,
+        proba: Floats,
+        block: Indices | None = None,
+        *,
+        positive: int | None = None,
+    ) -> None:
         self._orders = [
             _Order.of(y_true == class_idx, proba[:, class_idx], block)
-            for class_idx in ranked_classes(y_true, proba.shape[1])
+            for class_idx in ranked_classes(y_true, proba.shape[1], positive)
         ]
 
     def scores(self, weight: Floats) -> dict[str, Floats]:

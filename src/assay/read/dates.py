@@ -69,6 +69,8 @@ def parse_dates(text: pl.Series, date_format: str) -> pl.Series:
 def parse_dates_like(text: pl.Series, date_format: str) -> pl.Series:
     """Parse text by a strftime format, and by its date with another time of day, or none.
 
+    Only where the format has an offset may others have one, and then all must.
+
     Args:
         text: As for `parse_dates`.
         date_format: The same.
@@ -82,7 +84,9 @@ def parse_dates_like(text: pl.Series, date_format: str) -> pl.Series:
     """
     values = parse_dates(text, date_format)
     dates = [date for date in _DATES if date_format.startswith(date)]
-    for other in (date + time for date in dates for time in _TIMES):
+    has_offset = date_format.endswith("%z")
+    times = [time for time in _TIMES if time.endswith("%z") == has_offset]
+    for other in (date + time for date in dates for time in times):
         if values.null_count() == text.null_count():
             break
         values = values.fill_null(parse_dates(text, other))

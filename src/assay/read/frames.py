@@ -216,11 +216,11 @@ def _from_native(source: object, ledger: Ledger) -> pl.DataFrame:
 
 
 def _from_exchange(source: object, error: Exception) -> pl.DataFrame:
-    if len(getattr(source, "shape", (0, 0))) == 1:
+    if type(source).__name__ == "Series":
         raise UserError(
-            f"a {type(source).__name__} is one row or one column, a table has both",
+            "a Series is one row or one column, a table has both",
             where="source",
-            fix="Give a frame of it, such as frame.iloc[[0]] or frame[['name']], or its to_dict()",
+            fix="Give a frame, such as frame[['name']] or, of pandas, frame.iloc[[0]]",
         ) from error
     if hasattr(source, "__arrow_c_stream__"):
         return pl.DataFrame(source)

@@ -29,6 +29,7 @@ from assay.training.text_memory import TextNeeds
 COMPARED_CELLS = 1_000_000  # rows x classes that candidates are compared on
 COMPARED_ROWS = 5_000  # at the least, where there are as many
 _TRAINED = 28  # bytes a weight: float32 of it, its gradient, two moments, best, a trial copy
+_TRAINED_AT_LEAST = 12  # the same without moments, which not every optimizer has, and copy
 _SHIPPED = 52  # float32 of it, its gradient, and copies in the graph, its text and the file
 _WORKSPACE_BYTES = 96 << 20  # chunks of batches and spans of predictions
 _LIBRARY_BYTES = 100 << 20  # of code that is loaded only when training and evaluation begin
@@ -150,7 +151,7 @@ class Needs:
         """
         rows = self.n_rows * (self.row_bytes - self.text.ngram_bytes)
         rows += self.text.kept_bytes(n_members, self.n_rows)
-        networks = n_members * (self.member_bytes + self.n_weights * _TRAINED)
+        networks = n_members * (self.member_bytes + self.n_weights * _TRAINED_AT_LEAST)
         step = n_members * self.batch_size * 4 * (2 * self.n_inputs + 3 * sum(self.widths))
         return rows + networks + step
 

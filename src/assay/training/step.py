@@ -13,6 +13,7 @@ the tests marked `gpu` compare it with `EagerStep` where there is one.
 """
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -211,10 +212,11 @@ class GraphedStep:
 
     def _why_unrecorded(self, recorder: Recorder, batch: tuple[Tensor, ...]) -> str:
         """Record the step, and return "", or why that failed."""
+        before = sys.exception()  # that a caller may be handling
         try:
             self._losses = self._record(recorder, batch)
         except RuntimeError as error:
-            return _first_reason(error)
+            return _first_reason(error, before)
         return ""
 
     def _record(self, recorder: Recorder, batch: tuple[Tensor, ...]) -> Tensor:
@@ -245,9 +247,14 @@ class GraphedStep:
             ) from error
 
 
-def _first_reason(error: BaseException) -> str:
-    """Return the message of the error that an error came of: to end a recording fails, too."""
-    while error.__context__ is not None:
+def _first_reason(error: BaseException, before: BaseException | None) -> str:
+    """Return the message of the error that an error came of: to end a recording fails, too.
+
+    Args:
+        error: The last.
+        before: One that was there before, and has no part in it.
+    """
+    while error.__context__ is not None and error.__context__ is not before:
         error = error.__context__
     return str(error).partition("\n")[0] or type(error).__name__
 
