@@ -300,13 +300,9 @@ class TrainRecipe(Section):
         "4G or 2GiB; what is left out to keep it, and so the result, may depend on the machine",
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
-    record_steps: bool = Field(
-        True, description="on a GPU: record a step once and replay it whole, which is faster"
-    )
+    record_steps: bool = Field(True, description="on a GPU: record a step, then replay it whole")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
-        description="of matrix products; auto and bfloat16: that where the processor has it, "
-        "TensorFloat-32 on a GPU",
+        "auto", description="of products; all but float32 may round to bfloat16, on a GPU to TF32"
     )
 
     @model_validator(mode="after")
